@@ -1,0 +1,36 @@
+"""The errors a user can meet; each kind owns its exit code.
+
+A message says what went wrong, where, and what to do, in one line. Anything else that escapes is a bug.
+"""
+
+from __future__ import annotations
+
+
+class CodecError(Exception):
+    """Some work failed; the base of every error codectool raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(CodecError):
+    """The request itself is impossible: an option, a rate, a combination."""
+
+    exit_code = 2
+
+
+class DataError(CodecError):
+    """The data is damaged, cut, or not what it was taken for."""
+
+    exit_code = 3
+
+
+class FileError(CodecError):
+    """A file or device could not be read or written."""
+
+    exit_code = 4
+
+
+class WeightsError(CodecError):
+    """The weights are missing, or are not the ones the stream was made with."""
+
+    exit_code = 5
