@@ -1,0 +1,1 @@
+"""The known models: registry (plain data), one file a family, and loading."""

@@ -1,0 +1,88 @@
+"""Causal convolution and the ConvNeXt-style block, channels-last."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from codectool.nn.layer import Layer, State
+
+
+class CausalConvolution(Layer):
+    """Convolve `[batch, time, inputs]` over the present and the `kernel - 1` steps before it.
+
+    Before its start a stream is zero. With `groups == inputs` the convolution is depthwise.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, groups: int = 1) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.context = kernel - 1  # past steps the state holds
+        self.receptive_field = kernel
+        self.convolution = nn.Conv1d(inputs, outputs, kernel, groups=groups)
+
+    def initial_state(self, batch: int) -> State:
+        return self.convolution.weight.new_zeros(batch, self.context, self.inputs)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        assert isinstance(state, Tensor)
+        extended = torch.cat((state, x), dim=1)
+        return self._convolve(extended), extended[:, extended.shape[1] - self.context :]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._convolve(F.pad(x, (0, 0, self.context, 0)))
+
+    def _convolve(self, extended: Tensor) -> Tensor:
+        if extended.shape[1] == self.context:  # no new steps, and torch refuses an empty output
+            return extended.new_zeros(extended.shape[0], 0, self.convolution.out_channels)
+        # As a picture one pixel high, channels-last memory is a layout torch convolves without a copy.
+        picture = extended.transpose(1, 2).unsqueeze(2)
+        weight = self.convolution.weight.unsqueeze(2)
+        y = F.conv2d(picture, weight, self.convolution.bias, groups=self.convolution.groups)
+        return y.squeeze(2).transpose(1, 2)
+
+
+class ConvNeXtBlock(Layer):
+    """Depthwise causal convolution, layer norm, two pointwise products with GELU between, added to the input.
+
+    Source: Liu et al., A ConvNet for the 2020s (arXiv 2201.03545), as used over frames by Siuzdak, Vocos
+    (arXiv 2306.00814).
+    """
+
+    def __init__(self, width: int, kernel: int, expansion: int, initial_scale: float) -> None:
+        super().__init__()
+        self.receptive_field = kernel
+        self.depthwise = CausalConvolution(width, width, kernel, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, width * expansion)
+        self.project = nn.Linear(width * expansion, width)
+        self.scale = nn.Parameter(torch.full((width,), initial_scale))
+
+    def initial_state(self, batch: int) -> State:
+        return self.depthwise.initial_state(batch)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        y, state = self.depthwise.step(x, state)
+        return x + self._mix(y), state
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self._mix(self.depthwise(x))
+
+    def _mix(self, y: Tensor) -> Tensor:
+        return self.scale * self.project(F.gelu(self.expand(self.norm(y))))
+
+
+class Pointwise(Layer):
+    """Apply any module that treats each time step alone, such as a linear map or a norm."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        return self.forward(x), state
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.module(x)
+        return y

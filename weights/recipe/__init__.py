@@ -1,0 +1,1 @@
+"""The training code behind the shipped weights; the package never imports it."""

@@ -1,0 +1,103 @@
+"""The training audio: a manifest of files becomes one array of samples, and that becomes random batches.
+
+The manifest is a tab-separated table with at least the columns file, kind (speech, music or other), set and
+source_id, with paths relative to it. Only rows whose set is `train` are ever read.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 24_000
+HELD_OUT_SHARE = 0.05  # of each kind's duration, chosen by source, to select checkpoints
+KIND_SHARES = {"speech": 0.5, "music": 0.35, "other": 0.15}  # how often a training segment is of each kind
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Where one file lies in the array of all samples."""
+
+    kind: str
+    source_id: str
+    start_sample: int
+    length_samples: int
+
+
+def decode_corpus(manifest: Path, cache: Path) -> None:
+    """Decode every training file into `cache` (int16 .npy) and its index beside it (.json)."""
+    with manifest.open(newline="") as table:
+        rows = [row for row in csv.DictReader(table, delimiter="\t") if row["set"] == "train"]
+
+    def decode(row: dict[str, str]) -> NDArray[np.int16]:
+        samples, rate_hz = soundfile.read(manifest.parent / row["file"], dtype="int16", always_2d=True)
+        if rate_hz != SAMPLE_RATE_HZ or samples.shape[1] != 1:
+            raise ValueError(f"{row['file']}: expected 24 kHz mono, found {rate_hz} Hz, {samples.shape[1]} channels")
+        return samples[:, 0]
+
+    with ThreadPoolExecutor(2) as pool:
+        pieces = list(pool.map(decode, rows))
+    starts = np.cumsum([0] + [len(piece) for piece in pieces])
+    clips = [
+        Clip(row["kind"], row["source_id"], int(start), len(piece)).__dict__
+        for row, start, piece in zip(rows, starts, pieces, strict=False)
+    ]
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.save(cache, np.concatenate(pieces))
+    cache.with_suffix(".json").write_text(json.dumps(clips))
+
+
+def held_out_sources(clips: list[Clip]) -> set[str]:
+    """Choose whole sources, in an order fixed by a hash of their names, up to the held-out share of each kind."""
+    chosen: set[str] = set()
+    for kind in KIND_SHARES:
+        durations: dict[str, int] = {}
+        for clip in clips:
+            if clip.kind == kind:
+                durations[clip.source_id] = durations.get(clip.source_id, 0) + clip.length_samples
+        room = HELD_OUT_SHARE * sum(durations.values())
+        for source_id in sorted(durations, key=lambda name: hashlib.sha256(name.encode()).hexdigest()):
+            if durations[source_id] <= room:
+                chosen.add(source_id)
+                room -= durations[source_id]
+    return chosen
+
+
+class Corpus:
+    """Random segments of the training part, and fixed segments of the held-out part."""
+
+    def __init__(self, cache: Path) -> None:
+        self.samples: NDArray[np.int16] = np.load(cache, mmap_mode="r")
+        clips = [Clip(**clip) for clip in json.loads(cache.with_suffix(".json").read_text())]
+        held_out = held_out_sources(clips)
+        self.train = {kind: [c for c in clips if c.kind == kind and c.source_id not in held_out] for kind in KIND_SHARES}
+        self.held_out = {kind: [c for c in clips if c.kind == kind and c.source_id in held_out] for kind in KIND_SHARES}
+
+    def draw(self, rng: np.random.Generator, length_samples: int, kind: str | None = None) -> NDArray[np.float32]:
+        """Return one random training segment, of a kind drawn by its share unless named."""
+        if kind is None:
+            kind = str(rng.choice(list(KIND_SHARES), p=list(KIND_SHARES.values())))
+        return self._cut(rng, self.train[kind], length_samples)
+
+    def held_out_segments(self, kind: str, count: int, length_samples: int) -> NDArray[np.float32]:
+        """Return `[count, length_samples]`, the same on every call."""
+        rng = np.random.default_rng(1)
+        return np.stack([self._cut(rng, self.held_out[kind], length_samples) for _ in range(count)])
+
+    def _cut(self, rng: np.random.Generator, clips: list[Clip], length_samples: int) -> NDArray[np.float32]:
+        durations = np.array([clip.length_samples for clip in clips], dtype=np.float64)
+        clip = clips[rng.choice(len(clips), p=durations / durations.sum())]
+        segment = np.zeros(length_samples, dtype=np.float32)
+        start = int(rng.integers(0, max(1, clip.length_samples - length_samples + 1)))
+        taken = min(length_samples, clip.length_samples - start)
+        first = clip.start_sample + start
+        segment[:taken] = self.samples[first : first + taken].astype(np.float32) / 32768
+        return segment

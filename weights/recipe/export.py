@@ -1,0 +1,26 @@
+"""Write a trained model as the one float16 safetensors file that ships, and read it back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor, float16
+
+from codectool.models.spectral import Config
+
+
+def export(state: dict[str, Tensor], config: Config, path: Path, provenance: dict[str, str]) -> None:
+    """Write `state` as float16, with the configuration and the provenance as metadata."""
+    tensors = {name: value.to(float16).cpu().contiguous() for name, value in state.items()}
+    metadata = {"family": "spectral", "config": json.dumps(asdict(config)), **provenance}
+    temporary = path.with_suffix(".part")
+    save_file(tensors, temporary, metadata=metadata)
+    temporary.replace(path)
+
+
+def load_exported(path: Path) -> dict[str, Tensor]:
+    """Return the state of an exported file as float32."""
+    return {name: value.float() for name, value in load_file(path).items()}

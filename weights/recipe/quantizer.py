@@ -1,0 +1,90 @@
+"""Training of the codebooks: k-means start, moving averages, replacement of dead codes, level dropout.
+
+Source: van den Oord et al., VQ-VAE (arXiv 1711.00937), appendix A.1, for the moving averages; Zeghidour et
+al., SoundStream (arXiv 2107.03312), for the k-means start, the replacement and the dropout of levels.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from codectool.nn.quantizer import ResidualVectorQuantizer
+
+DECAY = 0.99  # of the moving averages
+DEAD_SHARE = 0.1  # a code drawn less often than this share of the level's mean is replaced
+REPLACE_EVERY_STEPS = 20
+KMEANS_ROUNDS = 10
+
+
+def level_probabilities(levels: int) -> Tensor:
+    """Return how often a training segment is cut after each number of levels: more often at common rates."""
+    weights = 1 / (torch.arange(1, levels + 1) + 2.0)
+    for count, factor in ((2, 3), (4, 3), (8, 6), (16, 3), (32, 3)):
+        if count <= levels:
+            weights[count - 1] *= factor
+    return weights / weights.sum()
+
+
+class QuantizerTraining:
+    """The moving averages behind a quantizer's codebooks."""
+
+    def __init__(self, quantizer: ResidualVectorQuantizer) -> None:
+        self.quantizer = quantizer
+        levels, size, _ = quantizer.codebooks.shape
+        self.counts = torch.ones(levels, size, device=quantizer.codebooks.device)
+        self.sums = quantizer.codebooks.clone()
+        self.probabilities = level_probabilities(levels)
+
+    def draw_levels(self, batch: int) -> Tensor:
+        """Return how many levels each of the batch keeps, in falling order."""
+        return self.probabilities.multinomial(batch, replacement=True).add(1).sort(descending=True).values
+
+    @torch.no_grad()
+    def start(self, latents: Tensor) -> None:
+        """Set every codebook by k-means on the residuals `[rows, dim]` that the levels before it leave."""
+        residual = latents.clone()
+        codebooks = self.quantizer.codebooks
+        for level in range(self.quantizer.levels):
+            centres = residual[torch.randperm(len(residual))[: codebooks.shape[1]]].clone()
+            for _ in range(KMEANS_ROUNDS):
+                codes = (residual @ centres.T - centres.square().sum(1) / 2).argmax(1)
+                counts = torch.bincount(codes, minlength=len(centres)).float()
+                sums = torch.zeros_like(centres).index_add_(0, codes, residual)
+                empty = counts == 0
+                centres = sums / counts.clamp(min=1)[:, None]
+                centres[empty] = residual[torch.randint(len(residual), (int(empty.sum()),))]
+            codebooks[level] = centres
+            residual -= centres[(residual @ centres.T - centres.square().sum(1) / 2).argmax(1)]
+        self.counts.fill_(1)
+        self.sums = codebooks.clone()
+        self.quantizer.set_codebooks(codebooks)
+
+    def quantize(self, latents: Tensor, kept_levels: Tensor, replace: bool) -> Tensor:
+        """Quantize `[batch, frames, dim]`, each of the batch to its number of levels (falling), and learn."""
+        residual = latents.detach().float()
+        quantized = torch.zeros_like(residual)
+        for level in range(int(kept_levels[0])):
+            active = int((kept_levels > level).sum())
+            rows = residual[:active].flatten(0, 1)
+            codes = self.quantizer.nearest(rows, level)
+            entries = F.embedding(codes, self.quantizer.codebooks[level]).view_as(residual[:active])
+            self._learn(level, rows, codes, replace)
+            quantized[:active] += entries
+            residual[:active] -= entries
+        self.quantizer.set_codebooks(self.sums / self.counts[..., None])
+        return quantized
+
+    def _learn(self, level: int, rows: Tensor, codes: Tensor, replace: bool) -> None:
+        counts, sums = self.counts[level], self.sums[level]
+        weight = 1 - DECAY
+        counts.mul_(DECAY).add_(torch.bincount(codes, minlength=len(counts)).float(), alpha=weight)
+        sums.mul_(DECAY).index_add_(0, codes, rows, alpha=weight)
+        if replace:
+            mean = counts.mean()
+            dead = (counts < DEAD_SHARE * mean).nonzero()[:, 0]
+            chosen = torch.randint(len(rows), (len(dead),), device=rows.device)
+            counts[dead] = mean
+            sums[dead] = rows[chosen] * mean
+        counts.clamp_(min=1e-4)

@@ -1,0 +1,247 @@
+"""Train base_24khz: `python -m weights.recipe.train --manifest MANIFEST.tsv --out runs/first --minutes 60`.
+
+It runs on CPU and GPU, saves every few minutes, goes on from `--resume` (a checkpoint of its own or shipped
+weights), and stops by itself before its time is over. Losses and held-out distances go to `log.csv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from codectool.models.spectral import Config, SpectralCodec, build
+from weights.recipe.augment import draw_batch
+from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Corpus, decode_corpus
+from weights.recipe.export import export, load_exported
+from weights.recipe.losses import MelDistance, relative_distance
+from weights.recipe.quantizer import REPLACE_EVERY_STEPS, QuantizerTraining
+
+UNQUANTIZED_STEPS = 30  # before the k-means start, so that it sees real latents
+KMEANS_BATCHES = 12
+WARM_UP_STEPS = 100  # of the learning rate, at the start and after a resume
+LOG_EVERY_STEPS = 50
+VALIDATE_EVERY_S = 400
+VALIDATED_LEVELS = (2, 8, 32)
+AVERAGE_DECAY, AVERAGE_EVERY_STEPS = 0.99, 10  # of the exported weights
+MAXIMUM_GRADIENT_NORM = 10.0
+LOSS_WEIGHTS = {"mel": 1.0, "time": 0.5, "commitment": 0.1}
+
+
+@dataclass
+class Options:
+    """What one training run is asked to do."""
+
+    manifest: Path
+    cache: Path
+    out: Path
+    minutes: float
+    batch: int = 16
+    segment_s: float = 1.0
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 2e-5
+    resume: Path | None = None
+    device: str = "cpu"
+    seed: int = 0
+
+
+class Trainer:
+    """A model with everything that learns around it."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        torch.manual_seed(options.seed)
+        self.rng = np.random.default_rng(options.seed)
+        self.device = torch.device(options.device)
+        self.model = build(Config()).to(self.device)
+        self.quantizer = QuantizerTraining(self.model.quantizer)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True
+        )
+        self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.mel = MelDistance(SAMPLE_RATE_HZ).to(self.device)
+        self.step, self.first_step, self.best = 0, 0, math.inf
+        self.quantized = False
+        self.started_s = time.monotonic()
+        if options.resume is not None:
+            self.resume(options.resume)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint of this script, or from shipped weights (moments are then built anew)."""
+        if path.suffix == ".safetensors":
+            self.model.load_state_dict(load_exported(path))
+            self.quantizer.sums = self.model.quantizer.codebooks.clone()
+        else:
+            checkpoint = torch.load(path, map_location=self.device, weights_only=True)
+            self.model.load_state_dict(checkpoint["model"])
+            self.optimizer.load_state_dict(checkpoint["optimizer"])
+            self.quantizer.counts, self.quantizer.sums = checkpoint["counts"], checkpoint["sums"]
+            self.average, self.step = checkpoint["average"], checkpoint["step"]
+            self.best = checkpoint["best"]
+        self.first_step, self.quantized = self.step, True
+
+    def save(self) -> None:
+        """Write all that a later run needs, under a temporary name first."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "counts": self.quantizer.counts,
+            "sums": self.quantizer.sums,
+            "average": self.average,
+            "step": self.step,
+            "best": self.best,
+        }
+        temporary = self.options.out / "checkpoint.part"
+        torch.save(state, temporary)
+        temporary.replace(self.options.out / "checkpoint.pt")
+
+    def progress(self) -> float:
+        """Return the share of the run's time that is gone."""
+        return (time.monotonic() - self.started_s) / (self.options.minutes * 60)
+
+    def learning_rate(self) -> float:
+        """Return the rate for this moment: a warm-up in steps, then a cosine in time."""
+        options = self.options
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress())))
+        rate = options.final_learning_rate + (options.learning_rate - options.final_learning_rate) * cosine
+        return rate * min(1.0, (self.step - self.first_step + 1) / WARM_UP_STEPS)
+
+    def autocast(self) -> Any:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def batch(self) -> Tensor:
+        length_samples = round(self.options.segment_s * SAMPLE_RATE_HZ)
+        return torch.from_numpy(draw_batch(self.corpus, self.rng, self.options.batch, length_samples)).to(self.device)
+
+    def reconstruct(self, audio: Tensor, latents: Tensor) -> Tensor:
+        """Decode latents and bring the result into line with the audio `[batch, samples]`."""
+        decoded: Tensor = self.model.decoder(latents)[:, self.model.decoder.latency :, 0]
+        return decoded[:, : audio.shape[1]].float()
+
+    def train_step(self) -> dict[str, float]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        audio = self.batch()
+        kept_levels = self.quantizer.draw_levels(len(audio))
+        with self.autocast():
+            latents = self.model.encoder(audio[..., None])
+        latents = latents.float()
+        losses: dict[str, Tensor] = {}
+        if self.quantized:
+            replace = self.step % REPLACE_EVERY_STEPS == 0
+            quantized = self.quantizer.quantize(latents, kept_levels, replace)
+            losses["commitment"] = (latents - quantized).square().mean() / (quantized.square().mean() + 1e-6)
+            latents = latents + (quantized - latents).detach()
+        with self.autocast():
+            decoded = self.reconstruct(audio, latents)
+        losses["mel"] = self.mel(decoded, audio)
+        losses["time"] = relative_distance(decoded, audio)
+        total = torch.stack([LOSS_WEIGHTS[name] * loss for name, loss in losses.items()]).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), MAXIMUM_GRADIENT_NORM)
+        self.optimizer.step()
+        self.step += 1
+        if self.step % AVERAGE_EVERY_STEPS == 0:
+            self.update_average()
+        return {name: loss.item() for name, loss in losses.items()} | {"gradient_norm": norm.item()}
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        decay = min(AVERAGE_DECAY, self.step / (self.step + 10 * AVERAGE_EVERY_STEPS))
+        for name, value in self.model.state_dict().items():
+            # codebooks are averages already, and must fit the encoder of now
+            self.average[name].lerp_(value, 1.0 if name == "quantizer.codebooks" else 1 - decay)
+
+    @torch.no_grad()
+    def start_codebooks(self) -> None:
+        latents = []
+        for _ in range(KMEANS_BATCHES):
+            with self.autocast():
+                latents.append(self.model.encoder(self.batch()[..., None]).float().flatten(0, 1))
+        self.quantizer.start(torch.cat(latents))
+        self.quantized = True
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Return mel distances on held-out audio by kind and number of levels, of the averaged weights."""
+        model: SpectralCodec = build(self.model.config).to(self.device)
+        model.load_state_dict(self.average)
+        distances: dict[str, float] = {}
+        for kind in KIND_SHARES:
+            segments = self.corpus.held_out_segments(kind, 16, 2 * SAMPLE_RATE_HZ)
+            audio = torch.from_numpy(segments).to(self.device)
+            latents = model.encoder(audio[..., None])
+            codes = model.quantizer.encode(latents)
+            for levels in VALIDATED_LEVELS:
+                decoded = model.decoder(model.quantizer.decode(codes[:, :levels]))
+                decoded = decoded[:, model.decoder.latency :, 0][:, : audio.shape[1]]
+                distances[f"{kind}_{levels}"] = self.mel(decoded, audio).item()
+        return distances
+
+    def validate_and_save(self) -> dict[str, float]:
+        distances = self.validate()
+        score = sum(share * distances[f"{kind}_8"] for kind, share in KIND_SHARES.items())
+        if score < self.best:
+            self.best = score
+            export(self.average, self.model.config, self.options.out / "best.safetensors", {"steps": str(self.step)})
+        self.save()
+        return distances
+
+    def run(self) -> None:
+        """Train until the time is nearly over, then validate and save once more."""
+        options = self.options
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "options.txt").write_text("\n".join(f"{k}={v}" for k, v in asdict(options).items()) + "\n")
+        if not options.cache.exists():
+            decode_corpus(options.manifest, options.cache)
+        self.corpus = Corpus(options.cache)
+        self.started_s = validated_s = time.monotonic()
+        sums: dict[str, float] = {}
+        while self.progress() < 1 - 0.5 / options.minutes:  # half a minute is kept for the end
+            if not self.quantized and self.step >= UNQUANTIZED_STEPS:
+                self.start_codebooks()
+            for name, value in self.train_step().items():
+                sums[name] = sums.get(name, 0.0) + value / LOG_EVERY_STEPS
+            if self.step % LOG_EVERY_STEPS == 0:
+                self.log("train", sums)
+                sums = {}
+            if time.monotonic() - validated_s > VALIDATE_EVERY_S and self.quantized:
+                self.log("held_out", self.validate_and_save())
+                validated_s = time.monotonic()
+        self.log("held_out", self.validate_and_save())
+
+    def log(self, part: str, values: dict[str, float]) -> None:
+        elapsed_s = time.monotonic() - self.started_s
+        with (self.options.out / "log.csv").open("a", newline="") as file:
+            writer = csv.writer(file)
+            for name, value in values.items():
+                writer.writerow([part, self.step, f"{elapsed_s:.0f}", name, f"{value:.4f}"])
+        print(part, self.step, f"{elapsed_s:.0f} s", {name: round(value, 4) for name, value in values.items()}, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=Path("runs/train_24khz.npy"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--batch", type=int, default=Options.batch)
+    parser.add_argument("--segment-s", type=float, default=Options.segment_s)
+    parser.add_argument("--learning-rate", type=float, default=Options.learning_rate)
+    parser.add_argument("--resume", type=Path)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--seed", type=int, default=Options.seed)
+    Trainer(Options(**vars(parser.parse_args()))).run()
+
+
+if __name__ == "__main__":
+    main()
