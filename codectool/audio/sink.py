@@ -1,0 +1,94 @@
+"""Where audio goes: files and pipes, complete or not there at all."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from codectool.audio.atomic import open_output
+from codectool.audio.formats import format_and_subtype
+from codectool.audio.pcm import CODING_OF_SUBTYPE, Block, check_rate_and_channels, raw_coding
+from codectool.audio.tags import clean_tag
+from codectool.audio.writers import RawWriter, SoundfileWriter, WavWriter, Writer
+from codectool.errors import UsageError
+
+__all__ = ["AudioSink", "open_sink"]
+
+
+def open_sink(
+    path: str | Path,
+    *,
+    rate_hz: int,
+    channels: int,
+    subtype: str | None = None,
+    overwrite: bool = False,
+    raw: str | None = None,
+    stdout: BinaryIO | None = None,
+    tags: dict[str, str] | None = None,
+) -> AudioSink:
+    """Open a file, or for `-` standard output, as a context manager that takes audio blocks.
+
+    A file's suffix is its format and `subtype` its sample type (PCM_16 for WAV and FLAC if None); standard
+    output is WAV without a length. `raw` (`s16le`, `s24le`, `f32le`) means headerless PCM in either.
+    UsageError for what cannot be written, FileError when the file exists (without `overwrite`) or cannot be
+    written.
+    """
+    check_rate_and_channels(str(path), rate_hz, channels)
+    if raw is not None and subtype is not None:
+        raise UsageError("--raw and --subtype both name the sample type; give one of them")
+    format_name, subtype = ("RAW", "") if raw is not None else format_and_subtype(path, subtype)
+    tags = {name: clean_tag(text) for name, text in (tags or {}).items()}
+    with ExitStack() as opened:
+        file = opened.enter_context(open_output(path, overwrite=overwrite, stdout=stdout))
+        writer: Writer
+        if raw is not None:
+            writer = RawWriter(file, raw_coding(raw))
+        elif format_name == "WAV" and subtype in CODING_OF_SUBTYPE:
+            writer = WavWriter(file, CODING_OF_SUBTYPE[subtype], rate_hz, channels, tags)
+        else:
+            writer = SoundfileWriter(file, format_name, subtype, rate_hz, channels, tags)
+        return AudioSink(writer, channels, opened)
+
+
+class AudioSink:
+    """Audio being written, a context manager: leaving it normally commits, an exception discards the file.
+
+    `written_samples` counts samples of one channel; `clipped_samples` counts those of all channels that lay
+    outside -1..1 and were clipped.
+    """
+
+    def __init__(self, writer: Writer, channels: int, opened: ExitStack) -> None:
+        self.channels = channels
+        self.written_samples = 0
+        self.clipped_samples = 0
+        self._committed = False
+        self._writer = writer
+        self._opened = opened.pop_all()
+        self._opened.callback(writer.close)  # before the file below it closes
+
+    def write(self, block: Block) -> None:
+        """Write `[channels, samples]`; FileError when the device fails, BrokenPipeError without a reader."""
+        if block.shape[0] != self.channels:
+            raise ValueError(f"a block of {block.shape[0]} channels for a sink of {self.channels}")
+        self.clipped_samples += self._writer.write(block)
+        self.written_samples += block.shape[1]
+
+    def commit(self) -> None:
+        """Complete the output and give it its final name; nothing can be written after."""
+        if not self._committed:
+            self._committed = True
+            with self._opened.pop_all():
+                self._writer.finish()
+
+    def __enter__(self) -> AudioSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.commit()
+        else:
+            self._opened.__exit__(kind, error, trace)
