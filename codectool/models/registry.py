@@ -44,14 +44,20 @@ class ModelEntry:
 
     def levels_for(self, rate_bps: float) -> int:
         """Return the most levels that cost no more than `rate_bps`; UsageError lists the rates if none do."""
-        levels = min(self.levels, int(rate_bps / self.level_bps + 1e-9))
-        if levels < 1 or rate_bps > self.levels * self.level_bps + 1e-6:
-            low, high = self.level_bps / 1000, self.levels * self.level_bps / 1000
+        levels = int(rate_bps / self.level_bps + 1e-9)
+        if not 1 <= levels <= self.levels:
+            rates = ", ".join(f"{level * self.level_bps / 1000:g}" for level in range(1, self.levels + 1))
             raise UsageError(
-                f"{rate_bps / 1000:g} kbps is not possible with {self.name}: choose {low:g} to {high:g} kbps "
-                f"in steps of {low:g} (levels 1 to {self.levels})"
+                f"{rate_bps / 1000:g} kbps is not possible with {self.name}, which has {rates} kbps"
             )
         return levels
+
+    def check_levels(self, levels: int) -> None:
+        """Raise UsageError unless the model has so many levels."""
+        if not 1 <= levels <= self.levels:
+            raise UsageError(
+                f"{levels} levels are not possible with {self.name}, which has 1 to {self.levels}"
+            )
 
 
 MODELS: dict[str, ModelEntry] = {

@@ -7,13 +7,12 @@ SoundStream (arXiv 2107.03312: causal, residual vector quantization).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import torch
 from torch import Tensor, nn
 
 from codectool.nn.convolution import CausalConvolution, ConvNeXtBlock, Pointwise
-from codectool.nn.layer import Chain, Layer, State
+from codectool.nn.layer import Chain, Layer
 from codectool.nn.quantizer import ResidualVectorQuantizer
 from codectool.nn.transform import Analysis, Synthesis
 
@@ -37,12 +36,14 @@ class Config:
 
 MAGNITUDE_FLOOR = 1e-5  # far below 16-bit rounding noise, whose bins have a magnitude of about 1e-5
 COMPRESSION = 0.3  # exponent for magnitudes, which brings loud and quiet bins to like sizes
-LOG_MAGNITUDE_MAXIMUM = 5.0  # natural log; a full-scale sine reaches 2.1, so this only stops runaway exponents
+LOG_MAGNITUDE_MAXIMUM = (
+    5.0  # natural log; a full-scale sine reaches 2.1, so this only stops runaway exponents
+)
 INITIAL_LOG_MAGNITUDE = -5.0  # an untrained decoder is quiet, like most bins of most frames
 
 
 class SpectralFeatures(nn.Module):
-    """Compress spectra `[..., 2 * bins]` to `[..., 3 * bins]`: real and imaginary at a power, log magnitude."""
+    """Compress spectra `[..., 2 * bins]` to real parts, imaginary parts, log magnitudes `[..., 3 * bins]`."""
 
     def forward(self, spectrum: Tensor) -> Tensor:
         real, imaginary = spectrum.chunk(2, dim=-1)
@@ -53,7 +54,7 @@ class SpectralFeatures(nn.Module):
 
 
 class PolarSpectrum(nn.Module):
-    """Turn `[..., 2 * bins]`, log magnitudes then phases in radians, into spectra: real, then imaginary parts."""
+    """Turn log magnitudes, then phases in radians, `[..., 2 * bins]`, into real, then imaginary parts."""
 
     def forward(self, x: Tensor) -> Tensor:
         log_magnitude, phase = x.float().chunk(2, dim=-1)
@@ -100,6 +101,10 @@ class SpectralCodec(nn.Module):
                 Synthesis(config.hop_samples),
             ]
         )
+
+    def frames_for(self, samples: int) -> int:
+        """Return how many frames so many samples make: whole hops, and one frame to complete the last."""
+        return -(-samples // self.config.hop_samples) + 1 if samples else 0
 
 
 def _blocks(width: int, count: int, config: Config) -> list[Layer]:

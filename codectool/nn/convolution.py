@@ -35,11 +35,12 @@ class CausalConvolution(Layer):
 
     def _convolve(self, extended: Tensor) -> Tensor:
         if extended.shape[1] == self.context:  # no new steps, and torch refuses an empty output
-            return extended.new_zeros(extended.shape[0], 0, self.convolution.out_channels)
+            empty: Tensor = extended.new_zeros(extended.shape[0], 0, self.convolution.out_channels)
+            return empty
         # As a picture one pixel high, channels-last memory is a layout torch convolves without a copy.
         picture = extended.transpose(1, 2).unsqueeze(2)
         weight = self.convolution.weight.unsqueeze(2)
-        y = F.conv2d(picture, weight, self.convolution.bias, groups=self.convolution.groups)
+        y: Tensor = F.conv2d(picture, weight, self.convolution.bias, groups=self.convolution.groups)
         return y.squeeze(2).transpose(1, 2)
 
 
@@ -70,7 +71,8 @@ class ConvNeXtBlock(Layer):
         return x + self._mix(self.depthwise(x))
 
     def _mix(self, y: Tensor) -> Tensor:
-        return self.scale * self.project(F.gelu(self.expand(self.norm(y))))
+        mixed: Tensor = self.scale * self.project(F.gelu(self.expand(self.norm(y))))
+        return mixed
 
 
 class Pointwise(Layer):

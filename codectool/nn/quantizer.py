@@ -25,7 +25,7 @@ class ResidualVectorQuantizer(nn.Module):
         super().__init__()
         self.register_buffer("codebooks", torch.zeros(levels, codebook_size, dim))
         self.register_buffer("half_norms", torch.zeros(levels, codebook_size), persistent=False)
-        self.register_load_state_dict_post_hook(self._derive)
+        self.register_load_state_dict_post_hook(self._derive)  # type: ignore[no-untyped-call]
 
     @property
     def levels(self) -> int:

@@ -15,7 +15,9 @@ CLICKS_SHARE = 0.02
 SILENCE_SHARE = 0.03  # digital silence or near it, whole or in part
 
 
-def draw_batch(corpus: Corpus, rng: np.random.Generator, count: int, length_samples: int) -> NDArray[np.float32]:
+def draw_batch(
+    corpus: Corpus, rng: np.random.Generator, count: int, length_samples: int
+) -> NDArray[np.float32]:
     """Return `[count, length_samples]` of augmented training audio."""
     return np.stack([_segment(corpus, rng, length_samples) for _ in range(count)])
 

@@ -40,7 +40,9 @@ def decode_corpus(manifest: Path, cache: Path) -> None:
     def decode(row: dict[str, str]) -> NDArray[np.int16]:
         samples, rate_hz = soundfile.read(manifest.parent / row["file"], dtype="int16", always_2d=True)
         if rate_hz != SAMPLE_RATE_HZ or samples.shape[1] != 1:
-            raise ValueError(f"{row['file']}: expected 24 kHz mono, found {rate_hz} Hz, {samples.shape[1]} channels")
+            raise ValueError(
+                f"{row['file']}: expected 24 kHz mono, found {rate_hz} Hz, {samples.shape[1]} channels"
+            )
         return samples[:, 0]
 
     with ThreadPoolExecutor(2) as pool:
@@ -56,7 +58,7 @@ def decode_corpus(manifest: Path, cache: Path) -> None:
 
 
 def held_out_sources(clips: list[Clip]) -> set[str]:
-    """Choose whole sources, in an order fixed by a hash of their names, up to the held-out share of each kind."""
+    """Choose whole sources, in an order fixed by hashes of their names, up to the held-out share a kind."""
     chosen: set[str] = set()
     for kind in KIND_SHARES:
         durations: dict[str, int] = {}
@@ -78,10 +80,16 @@ class Corpus:
         self.samples: NDArray[np.int16] = np.load(cache, mmap_mode="r")
         clips = [Clip(**clip) for clip in json.loads(cache.with_suffix(".json").read_text())]
         held_out = held_out_sources(clips)
-        self.train = {kind: [c for c in clips if c.kind == kind and c.source_id not in held_out] for kind in KIND_SHARES}
-        self.held_out = {kind: [c for c in clips if c.kind == kind and c.source_id in held_out] for kind in KIND_SHARES}
+        self.train = {
+            kind: [c for c in clips if c.kind == kind and c.source_id not in held_out] for kind in KIND_SHARES
+        }
+        self.held_out = {
+            kind: [c for c in clips if c.kind == kind and c.source_id in held_out] for kind in KIND_SHARES
+        }
 
-    def draw(self, rng: np.random.Generator, length_samples: int, kind: str | None = None) -> NDArray[np.float32]:
+    def draw(
+        self, rng: np.random.Generator, length_samples: int, kind: str | None = None
+    ) -> NDArray[np.float32]:
         """Return one random training segment, of a kind drawn by its share unless named."""
         if kind is None:
             kind = str(rng.choice(list(KIND_SHARES), p=list(KIND_SHARES.values())))

@@ -18,6 +18,7 @@ def export(state: dict[str, Tensor], config: Config, path: Path, provenance: dic
     metadata = {"family": "spectral", "config": json.dumps(asdict(config)), **provenance}
     temporary = path.with_suffix(".part")
     save_file(tensors, temporary, metadata=metadata)
+    temporary.chmod(0o644)  # safetensors makes files that only their owner can read
     temporary.replace(path)
 
 

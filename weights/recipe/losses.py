@@ -10,14 +10,18 @@ LOG_FLOOR = 1e-5
 
 
 def mel_filters(window: int, bands: int, sample_rate_hz: int) -> Tensor:
-    """Return triangular filters `[window // 2 + 1, bands]`, evenly spaced on the mel scale, each of sum one."""
+    """Return triangular filters `[window // 2 + 1, bands]`, even on the mel scale, each of sum one."""
     nyquist_hz = sample_rate_hz / 2
     frequencies_hz = torch.linspace(0, nyquist_hz, window // 2 + 1, dtype=torch.float64)
     top_mel = 2595 * torch.log10(torch.tensor(1 + nyquist_hz / 700, dtype=torch.float64))
     edges_hz = 700 * (10 ** (torch.linspace(0, 1, bands + 2, dtype=torch.float64) * top_mel / 2595) - 1)
     width_hz = torch.full((bands,), sample_rate_hz / window, dtype=torch.float64)  # at least one bin
-    rising = (frequencies_hz[:, None] - edges_hz[:-2]) / torch.maximum(edges_hz[1:-1] - edges_hz[:-2], width_hz)
-    falling = (edges_hz[2:] - frequencies_hz[:, None]) / torch.maximum(edges_hz[2:] - edges_hz[1:-1], width_hz)
+    rising = (frequencies_hz[:, None] - edges_hz[:-2]) / torch.maximum(
+        edges_hz[1:-1] - edges_hz[:-2], width_hz
+    )
+    falling = (edges_hz[2:] - frequencies_hz[:, None]) / torch.maximum(
+        edges_hz[2:] - edges_hz[1:-1], width_hz
+    )
     filters = torch.minimum(rising, falling).clamp(min=0)
     return (filters / filters.sum(dim=0).clamp(min=1e-3)).float()
 

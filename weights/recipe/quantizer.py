@@ -63,7 +63,7 @@ class QuantizerTraining:
 
     def quantize(self, latents: Tensor, kept_levels: Tensor, replace: bool) -> Tensor:
         """Quantize `[batch, frames, dim]`, each of the batch to its number of levels (falling), and learn."""
-        residual = latents.detach().float()
+        residual = latents.detach().float().clone()  # changed in place below
         quantized = torch.zeros_like(residual)
         for level in range(int(kept_levels[0])):
             active = int((kept_levels > level).sum())

@@ -64,7 +64,11 @@ class Trainer:
         self.model = build(Config()).to(self.device)
         self.quantizer = QuantizerTraining(self.model.quantizer)
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True
+            self.model.parameters(),
+            lr=options.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=1e-3,
+            fused=True,
         )
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.mel = MelDistance(SAMPLE_RATE_HZ).to(self.device)
@@ -119,7 +123,9 @@ class Trainer:
 
     def batch(self) -> Tensor:
         length_samples = round(self.options.segment_s * SAMPLE_RATE_HZ)
-        return torch.from_numpy(draw_batch(self.corpus, self.rng, self.options.batch, length_samples)).to(self.device)
+        return torch.from_numpy(draw_batch(self.corpus, self.rng, self.options.batch, length_samples)).to(
+            self.device
+        )
 
     def reconstruct(self, audio: Tensor, latents: Tensor) -> Tensor:
         """Decode latents and bring the result into line with the audio `[batch, samples]`."""
@@ -192,7 +198,12 @@ class Trainer:
         score = sum(share * distances[f"{kind}_8"] for kind, share in KIND_SHARES.items())
         if score < self.best:
             self.best = score
-            export(self.average, self.model.config, self.options.out / "best.safetensors", {"steps": str(self.step)})
+            export(
+                self.average,
+                self.model.config,
+                self.options.out / "best.safetensors",
+                {"steps": str(self.step)},
+            )
         self.save()
         return distances
 
@@ -200,7 +211,9 @@ class Trainer:
         """Train until the time is nearly over, then validate and save once more."""
         options = self.options
         options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "options.txt").write_text("\n".join(f"{k}={v}" for k, v in asdict(options).items()) + "\n")
+        (options.out / "options.txt").write_text(
+            "\n".join(f"{k}={v}" for k, v in asdict(options).items()) + "\n"
+        )
         if not options.cache.exists():
             decode_corpus(options.manifest, options.cache)
         self.corpus = Corpus(options.cache)
@@ -225,11 +238,19 @@ class Trainer:
             writer = csv.writer(file)
             for name, value in values.items():
                 writer.writerow([part, self.step, f"{elapsed_s:.0f}", name, f"{value:.4f}"])
-        print(part, self.step, f"{elapsed_s:.0f} s", {name: round(value, 4) for name, value in values.items()}, flush=True)
+        print(
+            part,
+            self.step,
+            f"{elapsed_s:.0f} s",
+            {name: round(value, 4) for name, value in values.items()},
+            flush=True,
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path("runs/train_24khz.npy"))
     parser.add_argument("--out", type=Path, required=True)

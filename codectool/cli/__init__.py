@@ -1,0 +1,25 @@
+"""The command line, one file a command: it fills a job and prints the result; heavy imports stay inside."""
+
+from __future__ import annotations
+
+import click
+
+from codectool import __version__
+from codectool.cli.decode import decode
+from codectool.cli.encode import encode
+from codectool.cli.eval import eval_command
+from codectool.cli.info import info
+from codectool.cli.models import models
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="codec", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Compress speech and music to 1.5-24 kbps with a neural codec, and back.
+
+    Files of this version can be read by this version: until 1.0 the format and the weights may still change.
+    """
+
+
+for command in (encode, decode, info, models, eval_command):
+    cli.add_command(command)

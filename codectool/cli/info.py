@@ -1,0 +1,28 @@
+"""codec info"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command()
+@click.argument("source", metavar="FILE")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def info(source: str, as_json: bool) -> int:
+    """Show what is in an .ecdc file, reading all of it and checking every packet."""
+    from codectool.container import scan
+    from codectool.container.file import open_input
+    from codectool.errors import DataError
+
+    with open_input(source) as stream:
+        summary = scan(stream)
+    facts = summary.facts()
+    if as_json:
+        click.echo(json.dumps({"file": source, **facts}))
+    else:
+        for name, value in facts.items():
+            click.echo(f"{name.replace('_', ' '):24} {value}")
+        click.echo("\nUntil version 1.0 a file belongs to the version of codectool that wrote it.")
+    return 0 if summary.complete else DataError.exit_code

@@ -1,0 +1,73 @@
+"""Options and manners that several commands share."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|kbps|bps)?", re.IGNORECASE)
+BARE_KBPS_BELOW = 1000  # a bare number under this is kilobits: nobody asks for 6 bits a second
+
+
+class Rate(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A bit rate such as 6kbps, 6k, 6000 or 6, in bits a second."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return bits a second."""
+        if isinstance(value, float):
+            return value
+        match = RATE.fullmatch(str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is not a rate; write 6kbps, 6k, 6000 or 6", param, ctx)
+        number, unit = float(match[1]), (match[2] or "").lower()
+        kilobits = unit.startswith("k") or (not unit and number < BARE_KBPS_BELOW)
+        return number * 1000 if kilobits else number
+
+
+def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
+    """Add --model, --weights and --device to a command."""
+
+    def add(command: Decorated) -> Decorated:
+        command = click.option("--device", default="cpu", show_default=True, help="Where the network runs.")(
+            command
+        )
+        command = click.option("--weights", type=click.Path(path_type=Path), help="Weights to use instead.")(
+            command
+        )
+        text = "The model to use." if default else "The model, if not the one the file names."
+        return click.option("--model", default=default, show_default=bool(default), help=text)(command)
+
+    return add
+
+
+def default_target(source: str, suffix: str) -> str:
+    """Return the output a command writes when none is named: beside the input, or stdout for stdin."""
+    return "-" if source == "-" else str(PurePath(source).with_suffix(suffix))
+
+
+def say(message: str, quiet: bool = False) -> None:
+    """Print a message for the user on stderr, where it never mixes with data."""
+    if not quiet:
+        click.echo(f"codec: {message}", err=True)
+
+
+@contextmanager
+def progress_bar(source: str, quiet: bool) -> Iterator[Callable[[float], None] | None]:
+    """Give a function that shows the seconds done, or None where nobody would see it."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=PurePath(source).name, unit=" s of audio", unit_scale=True, leave=False) as bar:
+        yield lambda seconds: bar.update(seconds - bar.n) and None
