@@ -6,6 +6,7 @@ import os
 import sys
 
 import click
+from click.exceptions import Exit
 
 from codectool.cli import cli
 from codectool.errors import CodecError, FileError
@@ -20,15 +21,18 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        code = cli.main(prog_name="codec", standalone_mode=False)
+        # Not cli.main(), which answers a reader that left with exit code 1 and puts an empty line before errors.
+        with cli.make_context("codec", sys.argv[1:]) as context:
+            code = cli.invoke(context)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
+    except Exit as done:  # after --help and --version
+        return done.exit_code
     except CodecError as error:
         return _say(str(error), error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except click.UsageError as error:
+        return _refuse(error)
+    except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has all it wanted; nothing more may be flushed into the pipe at exit.
@@ -36,6 +40,14 @@ def _run() -> int:
         return 0
     except OSError as error:
         return _say(f"{error.filename or 'a file or device'}: {error.strerror or error}", FileError.exit_code)
+
+
+def _refuse(error: click.UsageError) -> int:
+    message, command = error.format_message(), error.ctx.command_path if error.ctx else "codec"
+    if "\n" in message:  # the whole help, for a command without any arguments
+        print(message, file=sys.stderr)
+        return error.exit_code
+    return _say(f"{message.rstrip('.')}; see {command} --help", error.exit_code)
 
 
 def _say(message: str, code: int) -> int:

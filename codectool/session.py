@@ -142,6 +142,7 @@ class DecoderSession:
         audio[:, start : start + fade_samples] *= np.linspace(1, 0, fade_samples, dtype=np.float32)
         audio[:, start + fade_samples :] = 0
         self._restart()
+        self._last_frame = None  # nothing is left to fade, should more be lost before any sound
         return audio
 
     def _restart(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeAlias, Union
@@ -52,17 +53,18 @@ class Layer(nn.Module):
 class Chain(Layer):
     """Layers one after the other, itself a layer; its hop, ratio, latency and reach follow from its parts.
 
-    A part's hop must divide what one hop of the chain makes at that point.
+    The chain's hop is the smallest with which every part gets whole hops of its own.
     """
 
     def __init__(self, parts: Sequence[Layer]) -> None:
         super().__init__()
         self.parts = nn.ModuleList(parts)
-        self.hop = parts[0].hop
+        self.hop = 1
         ratio, latency = Fraction(1), Fraction(0)
         reach: Fraction | None = Fraction(1)
         for part in parts:
-            assert (self.hop * ratio) % part.hop == 0
+            steps = int(self.hop * ratio)  # a chain's hop makes this many steps for this part
+            self.hop *= part.hop // math.gcd(steps, part.hop)
             if reach is not None:
                 # (steps beyond the first) are counted in the chain's own input steps
                 reach = None if part.receptive_field is None else reach + (part.receptive_field - 1) / ratio

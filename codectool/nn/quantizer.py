@@ -53,7 +53,7 @@ class ResidualVectorQuantizer(nn.Module):
         first_entry = torch.arange(levels, device=codes.device) * self.codebooks.shape[1]
         entries = (codes + first_entry[:, None]).transpose(1, 2).reshape(batch * frames, levels)
         summed = F.embedding_bag(entries, self.codebooks.flatten(0, 1), mode="sum")
-        return summed.view(batch, frames, -1)
+        return summed.view(batch, frames, self.codebooks.shape[2])
 
     def set_codebooks(self, codebooks: Tensor) -> None:
         """Replace all codebooks and what is derived from them (training only)."""

@@ -1,0 +1,49 @@
+"""Codes to bytes and back, most significant bit first, zero bits at the end (FORMAT.md, section 4)."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from codectool.errors import DataError, UsageError
+
+Codes: TypeAlias = npt.NDArray[np.uint16]
+
+WORD_BITS = 16  # of the words codes travel in, so the most bits a code can have
+
+
+def packed_bytes(codes: int, bits_per_code: int) -> int:
+    """Return the size of that many packed codes."""
+    return (codes * bits_per_code + 7) // 8
+
+
+def pack(codes: Codes, bits_per_code: int) -> bytes:
+    """Pack codes of any shape in C order.
+
+    Codes must be below 2 ** bits_per_code (1 to 16), else UsageError.
+    """
+    if codes.size and int(codes.max()) >> bits_per_code:
+        raise UsageError(
+            f"code {int(codes.max())} does not fit {bits_per_code} bits: use the model's own codes"
+        )
+    words = np.ascontiguousarray(codes, dtype=">u2").reshape(-1, 1).view(np.uint8)
+    return np.packbits(np.unpackbits(words, axis=1)[:, WORD_BITS - bits_per_code :]).tobytes()
+
+
+def unpack(packed: bytes, shape: tuple[int, int, int], bits_per_code: int) -> Codes:
+    """Return the codes `[streams, levels, frames]` of that shape.
+
+    Raises DataError if `packed` is not exactly as long as they are or its padding is not zero.
+    """
+    streams, levels, frames = shape
+    count = streams * levels * frames
+    if len(packed) != packed_bytes(count, bits_per_code):
+        raise DataError(f"{len(packed)} bytes do not hold {frames} frames")
+    bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8))
+    if bits[count * bits_per_code :].any():
+        raise DataError("the padding bits are not zero")
+    words = np.zeros((count, WORD_BITS), dtype=np.uint8)
+    words[:, WORD_BITS - bits_per_code :] = bits[: count * bits_per_code].reshape(count, bits_per_code)
+    return np.packbits(words).view(">u2").astype(np.uint16).reshape(shape)

@@ -1,0 +1,93 @@
+"""Packets: what is checked, numbered and found again (FORMAT.md, section 3).
+
+Entropy-coded payloads, when they come, are announced by a header flag and get a flag here.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntFlag
+
+from codectool.container import bits
+from codectool.container.bits import Codes
+from codectool.container.header import CHECKSUM, Header
+from codectool.container.tags import TAGS_LIMIT_BYTES
+from codectool.errors import DataError
+
+SYNC = b"\xec\xdc"
+HEAD = struct.Struct(">2sBIH")  # sync word, flags, sequence number, payload length
+COUNTS = struct.Struct(">HQ")  # frames in the last packet, total samples
+OVERHEAD_BYTES = HEAD.size + CHECKSUM.size
+SEQUENCE_LIMIT = 2**32
+
+
+class Flag(IntFlag):
+    """What a packet is; without any, audio in full."""
+
+    LAST = 1
+    TAGS = 2
+    TAGGED = 4  # only beside LAST: a tags packet stands directly before
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A packet whose checksum was good."""
+
+    flags: int
+    sequence: int
+    payload: bytes
+
+    @property
+    def audio_index(self) -> int:
+        """Number of audio packets before this one."""
+        return self.sequence - (1 if self.flags & Flag.TAGGED else 0)
+
+
+def write_packet(header: Header, flags: int, sequence: int, payload: bytes) -> bytes:
+    """Return a packet as it stands in the file of that header."""
+    packet = HEAD.pack(SYNC, flags, sequence, len(payload)) + payload
+    return packet + CHECKSUM.pack(zlib.crc32(packet, header.checksum))
+
+
+def payload_lengths(header: Header, flags: int) -> range:
+    """Return the payload lengths a packet with these flags may have; none if no packet has such flags.
+
+    Knowing them before the payload is there keeps a reader from waiting for bytes that will never come.
+    """
+    full = header.payload_bytes(header.frames_per_packet)
+    if flags == 0:
+        return range(full, full + 1)
+    if flags == Flag.TAGS:
+        return range(1, TAGS_LIMIT_BYTES + 1)
+    if flags in (Flag.LAST, Flag.LAST | Flag.TAGGED):
+        return range(COUNTS.size, COUNTS.size + header.payload_bytes(header.frames_per_packet - 1) + 1)
+    return range(0)
+
+
+def unpack_audio(header: Header, packet: Packet) -> Codes:
+    """Return the codes `[streams, levels, frames]` of an audio packet; DataError if it is malformed."""
+    shape = (header.streams, header.levels, header.frames_per_packet)
+    return bits.unpack(packet.payload, shape, header.bits_per_code)
+
+
+def unpack_last(header: Header, packet: Packet) -> tuple[Codes, int]:
+    """Return the codes of the last packet and the total samples; DataError if they cannot be."""
+    frames, total_samples = COUNTS.unpack_from(packet.payload)
+    before = packet.audio_index
+    if before < 0 or frames >= header.frames_per_packet:
+        raise DataError(f"a last packet {packet.sequence} with {frames} frames cannot be")
+    total_frames = before * header.frames_per_packet + frames
+    if total_samples > total_samples_limit(header, total_frames):
+        raise DataError(f"{total_frames} frames are too few for {total_samples} samples")
+    shape = (header.streams, header.levels, frames)
+    return bits.unpack(packet.payload[COUNTS.size :], shape, header.bits_per_code), total_samples
+
+
+def total_samples_limit(header: Header, frames: int) -> int:
+    """Return the most samples at the original rate that many frames may stand for.
+
+    One hop more than their own leaves room for rounding in resampling.
+    """
+    return (frames + 1) * header.hop_samples * header.original_rate_hz // header.model_rate_hz

@@ -1,0 +1,110 @@
+"""Codes in, bytes out: a file written once, in order, to anything that takes bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from codectool.container import bits
+from codectool.container.header import Header
+from codectool.container.packets import COUNTS, SEQUENCE_LIMIT, Flag, total_samples_limit, write_packet
+from codectool.container.tags import encode_tags
+from codectool.errors import FileError, UsageError
+
+
+class Writer:
+    """Writes one file; the header goes out at once, each packet as soon as it is full.
+
+    The stream is flushed after every call that wrote, and is never closed. Errors of the stream itself pass
+    through.
+
+    Attributes:
+        header: what the file says about itself.
+        bytes_written: size of the file so far.
+    """
+
+    def __init__(self, stream: BinaryIO, header: Header) -> None:
+        self.header = header
+        self.bytes_written = 0
+        self._stream = stream
+        self._sequence = 0
+        self._codes = np.empty((header.streams, header.levels, header.frames_per_packet), dtype=np.uint16)
+        self._filled_frames = 0
+        self._finished = False
+        self._write(header.to_bytes())
+        stream.flush()
+
+    def write_codes(self, codes: npt.NDArray[np.integer]) -> None:
+        """Write codes `[streams, levels, frames]`, any number of frames, each code below 2 ** bits_per_code.
+
+        Raises UsageError, and writes nothing, if the shape or a code is not the header's.
+        """
+        self._check(codes)
+        before = self.bytes_written
+        start = 0
+        while start < codes.shape[2]:
+            room = self.header.frames_per_packet - self._filled_frames
+            piece = codes[:, :, start : start + room]
+            end = self._filled_frames + piece.shape[2]
+            self._codes[:, :, self._filled_frames : end] = piece
+            self._filled_frames = end
+            start += piece.shape[2]
+            if self._filled_frames == self.header.frames_per_packet:
+                self._write_packet(0, self._take_packed())
+        if self.bytes_written > before:
+            self._stream.flush()
+
+    def finish(self, total_samples: int, tags: Mapping[str, str] | None = None) -> None:
+        """End the file: total_samples at the original rate, and tags (64 keys, 16384 bytes at most).
+
+        Raises UsageError, and writes nothing, if the frames are too few for the samples or the tags are bad.
+        """
+        if self._finished:
+            raise UsageError("the file is finished already")
+        packets = self._sequence  # all full so far
+        frames = packets * self.header.frames_per_packet + self._filled_frames
+        if not 0 <= total_samples <= total_samples_limit(self.header, frames):
+            raise UsageError(f"{frames} frames cannot stand for {total_samples} samples")
+        flags = Flag.LAST
+        if tags:
+            self._write_packet(Flag.TAGS, encode_tags(tags))
+            flags |= Flag.TAGGED
+        counts = COUNTS.pack(self._filled_frames, total_samples)
+        self._write_packet(flags, counts + self._take_packed())
+        self._stream.flush()
+        self._finished = True
+
+    def _check(self, codes: npt.NDArray[np.integer]) -> None:
+        header = self.header
+        if self._finished:
+            raise UsageError("the file is finished already")
+        if codes.ndim != 3 or codes.shape[:2] != (header.streams, header.levels):
+            raise UsageError(
+                f"codes of shape {codes.shape}, not ({header.streams} streams, {header.levels} levels, any)"
+            )
+        if codes.dtype.kind not in "ui":
+            raise UsageError(f"codes of type {codes.dtype}, not integers")
+        if codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < 2**header.bits_per_code:
+            raise UsageError(
+                f"codes from {codes.min()} to {codes.max()} do not fit {header.bits_per_code} bits"
+            )
+
+    def _take_packed(self) -> bytes:
+        codes = self._codes[:, :, : self._filled_frames]
+        self._filled_frames = 0
+        return bits.pack(codes, self.header.bits_per_code)
+
+    def _write_packet(self, flags: int, payload: bytes) -> None:
+        if self._sequence == SEQUENCE_LIMIT:
+            raise UsageError(f"a file has at most {SEQUENCE_LIMIT} packets: begin another")
+        self._write(write_packet(self.header, flags, self._sequence, payload))
+        self._sequence += 1
+
+    def _write(self, data: bytes) -> None:
+        written = self._stream.write(data)
+        if written != len(data):
+            raise FileError(f"the output took {written} of {len(data)} bytes: give it a buffered stream")
+        self.bytes_written += len(data)

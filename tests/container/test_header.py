@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import pytest
+
+from codectool.container import Header, read_header
+from codectool.errors import DataError, UsageError
+
+from .samples import Pipe, make_header
+
+HEADERS = [
+    make_header(),
+    make_header(model="a"),
+    make_header(model="a" * 31, streams=8, levels=32, bits_per_code=16, frames_per_packet=127),
+    make_header(original_rate_hz=768_000, original_channels=255, hop_samples=65535, fingerprint=b"\xff" * 8),
+    make_header(extension=b"later", frames_per_packet=1, original_rate_hz=1),
+]
+
+
+def seal(body: bytes) -> bytes:
+    return body + struct.pack(">I", zlib.crc32(body))
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_round_trip_through_a_pipe_a_byte_at_a_time(header: Header) -> None:
+    data = header.to_bytes()
+    assert len(data) == header.size_bytes == data[5]
+    pipe = Pipe(data + b"rest")
+    assert read_header(pipe) == header
+    assert pipe.left == b"rest"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": ""},
+        {"model": "../base"},
+        {"model": ".base"},
+        {"model": "a" * 32},
+        {"model": "naïve"},
+        {"model": "base\n"},
+        {"fingerprint": b"short"},
+        {"levels": 0},
+        {"levels": 256},
+        {"streams": 0},
+        {"bits_per_code": 17},
+        {"hop_samples": 65536},
+        {"model_rate_hz": 0},
+        {"original_rate_hz": 768_001},
+        {"original_channels": 256},
+        {"frames_per_packet": 65536},
+        {"streams": 255, "levels": 255},
+        {"extension": bytes(217)},
+    ],
+)
+def test_an_impossible_header_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        make_header(**change)
+
+
+def test_nominal_rate() -> None:
+    assert make_header(levels=8).nominal_bps == 6000
+    assert make_header(levels=4, streams=2).nominal_bps == 6000
+
+
+@pytest.mark.parametrize("bit", range(8 * make_header().size_bytes))
+def test_every_flipped_bit_is_found(bit: int) -> None:
+    data = bytearray(make_header().to_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(DataError):
+        read_header(io.BytesIO(data + bytes(300)))
+
+
+def test_every_cut_is_found() -> None:
+    data = make_header().to_bytes()
+    for end in range(len(data)):
+        with pytest.raises(DataError, match=r"empty|ends inside its header|not an \.ecdc file"):
+            read_header(io.BytesIO(data[:end]))
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (b"", "empty"),
+        (b"RIFF$\0\0\0WAVEfmt ", "not an .ecdc file: it looks like a WAV file"),
+        (b"fLaC\0\0\0\x22", "not an .ecdc file: it looks like a FLAC file"),
+        (b"OggS\0\2", "not an .ecdc file: it looks like an Ogg file"),
+        (b"\x89PNG\r\n", "not an .ecdc file: it starts with 89 50 4e 47"),
+        (b"ECD", "not an .ecdc file"),
+        (b"ECDC\0\0\0\0\x10{", "EnCodec's own layout"),
+        (b"ECDC\2\x30", "version 2, not 1"),
+        (b"ECDC\1\0", "header is damaged"),
+        (b"ECDC\1\xff" + bytes(300), "header is damaged"),
+    ],
+)
+def test_foreign_data_is_named(start: bytes, message: str) -> None:
+    with pytest.raises(DataError, match=message.replace(".", r"\.")):
+        read_header(io.BytesIO(start))
+
+
+def test_unknown_flags_are_refused_with_their_value() -> None:
+    body = bytearray(make_header().to_bytes()[:-4])
+    body[6] = 0x41
+    with pytest.raises(DataError, match=r"flags 0x41.*update codectool"):
+        read_header(io.BytesIO(seal(bytes(body))))
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"),
+    [(21, 0), (21, 17), (22, 0), (23, 0), (28, 0), (31, 0), (31, 4), (32, 0xC3), (32, 0x2E)],
+)
+def test_an_impossible_field_with_a_good_checksum_is_refused(offset: int, value: int) -> None:
+    body = bytearray(make_header().to_bytes()[:-4])
+    body[offset] = value
+    with pytest.raises(DataError, match="file header is"):
+        read_header(io.BytesIO(seal(bytes(body))))
+
+
+def test_an_unknown_extension_is_kept() -> None:
+    header = make_header(extension=b"\x00\x01later")
+    again = read_header(io.BytesIO(header.to_bytes()))
+    assert again.extension == b"\x00\x01later"
+    assert again.to_bytes() == header.to_bytes()

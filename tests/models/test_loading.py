@@ -1,0 +1,109 @@
+"""Finding weights, refusing wrong ones, and the registry telling the truth about those shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from codectool.errors import UsageError, WeightsError
+from codectool.models.loading import fingerprint_of, load
+from codectool.models.registry import DEFAULT_MODEL, MODELS, find
+from codectool.models.search import WEIGHTS_VARIABLE, find_weights
+
+SHIPPED_LIMIT_BYTES = 24_000_000
+SHIPPED = Path(__file__).parents[2] / "weights" / "base_24khz.safetensors"
+
+
+def test_the_registry_describes_the_shipped_weights() -> None:
+    entry = find(DEFAULT_MODEL)
+    model = load(DEFAULT_MODEL, SHIPPED)
+    codec = model.codec
+    assert model.fingerprint == entry.fingerprint
+    assert entry.parameters == sum(value.numel() for value in codec.state_dict().values())
+    assert SHIPPED.stat().st_size <= SHIPPED_LIMIT_BYTES
+    assert (codec.encoder.hop, codec.quantizer.levels) == (entry.hop_samples, entry.levels)
+    # a block of input is needed to begin a hop, and the decoder waits one more
+    assert entry.latency_samples == entry.hop_samples + codec.decoder.latency
+    assert {value.dtype for value in load_file(SHIPPED).values()} == {torch.float16}
+
+
+def test_every_spelling_of_codebooks_gives_one_fingerprint() -> None:
+    codebooks = torch.randn(2, 4, 3).half()
+    assert fingerprint_of(codebooks) == fingerprint_of(codebooks.double())
+    assert fingerprint_of(codebooks) == fingerprint_of(codebooks.transpose(0, 1).contiguous().transpose(0, 1))
+    assert fingerprint_of(codebooks) != fingerprint_of(codebooks + 1)
+
+
+def test_named_weights_come_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = find(DEFAULT_MODEL)
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.touch()
+    second.touch()
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(second))
+    assert find_weights(entry, first) == first
+    assert find_weights(entry) == second
+    monkeypatch.delenv(WEIGHTS_VARIABLE)
+    assert find_weights(entry) not in (first, second)
+
+
+def test_missing_weights_say_where_they_were_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"nowhere.*--weights"):
+        load(DEFAULT_MODEL, tmp_path / "nowhere")
+
+
+def damaged(tmp_path: Path, kind: str) -> Path:
+    path = tmp_path / f"{kind}.safetensors"
+    tensors = load_file(SHIPPED)
+    if kind == "text":
+        path.write_text("not weights")
+    elif kind == "pickle":
+        torch.save(tensors, path)
+    else:
+        name = "quantizer.codebooks"
+        if kind == "missing":
+            del tensors[name]
+        elif kind == "shape":
+            tensors[name] = tensors[name][:, :, :5].contiguous()
+        elif kind == "extra":
+            tensors["surplus"] = torch.zeros(1)
+        else:
+            tensors[name] = tensors[name] * float("nan")
+        save_file(tensors, path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["text", "pickle", "missing", "shape", "extra", "nan"])
+def test_wrong_weights_are_refused(tmp_path: Path, kind: str) -> None:
+    path = damaged(tmp_path, kind)
+    with pytest.raises(WeightsError) as caught:
+        load(DEFAULT_MODEL, path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_shape_of_model_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file(load_file(SHIPPED), path, metadata={"config": '{"levels": 16}'})
+    with pytest.raises(WeightsError, match="levels is 16, not 32"):
+        load(DEFAULT_MODEL, path)
+    save_file(load_file(SHIPPED), path, metadata={"config": '{"colour": 1}'})
+    with pytest.raises(WeightsError, match="metadata"):
+        load(DEFAULT_MODEL, path)
+
+
+def test_an_unknown_model_names_the_known() -> None:
+    with pytest.raises(UsageError, match="base_24khz"):
+        find("nobody")
+
+
+def test_rates_never_exceed_what_was_asked() -> None:
+    for entry in MODELS.values():
+        for rate_bps in range(int(entry.level_bps), int(entry.level_bps * entry.levels), 331):
+            levels = entry.levels_for(rate_bps)
+            assert levels * entry.level_bps <= rate_bps < (levels + 1) * entry.level_bps
+        for rate_bps in (0, entry.level_bps - 1, entry.level_bps * (entry.levels + 1)):
+            with pytest.raises(UsageError, match=f"{entry.level_bps / 1000:g}, "):
+                entry.levels_for(rate_bps)

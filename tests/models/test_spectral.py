@@ -1,0 +1,55 @@
+"""The spectral family: shapes, sizes, and what it may cost."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from codectool.models.spectral import Config, PolarSpectrum, SpectralFeatures, build
+
+MAC_LIMIT_A_SECOND = 1e9  # both ways together, network and search: a third of EnCodec's
+
+
+def macs_a_frame(module: nn.Module) -> int:
+    """Count the products of a frame: every weight of a linear map or convolution is used once."""
+    return sum(
+        layer.weight.numel() for layer in module.modules() if isinstance(layer, (nn.Linear, nn.Conv1d))
+    )
+
+
+def test_arithmetic_stays_within_the_limit() -> None:
+    config = Config()
+    codec = build(config)
+    search = config.levels * config.codebook_size * config.latent_dim
+    frame_rate_hz = config.sample_rate_hz / config.hop_samples
+    total = (macs_a_frame(codec.encoder) + macs_a_frame(codec.decoder) + search) * frame_rate_hz
+    assert 0.3e9 < total < MAC_LIMIT_A_SECOND
+
+
+@pytest.mark.parametrize("samples", [0, 1, 319, 320, 321, 639, 24_000])
+def test_frames_and_samples_fit(samples: int) -> None:
+    codec = build(Config(encoder_width=8, decoder_width=8, encoder_blocks=1, decoder_blocks=1))
+    frames = codec.frames_for(samples)
+    with torch.inference_mode():
+        latents = codec.encoder(torch.zeros(1, samples, 1))
+        if samples:  # an empty stream has no frames at all, where the layers alone would make one
+            assert latents.shape == (1, frames, 64)
+        audio = codec.decoder(torch.zeros(1, frames, 64))
+    assert samples <= max(0, audio.shape[1] - codec.decoder.latency) < samples + 320
+
+
+def test_silence_and_full_scale_have_finite_features() -> None:
+    for value in (0.0, 1e-30, 20.0):
+        features = SpectralFeatures()(torch.full((1, 2, 6), value))
+        assert features.shape == (1, 2, 9)
+        assert torch.isfinite(features).all()
+        assert features.abs().max() < 10
+
+
+def test_polar_spectra_have_the_stated_magnitude_and_phase() -> None:
+    polar = torch.tensor([[0.5, -3.0, 100.0, 0.0, 1.0, -2.0]])
+    real, imaginary = PolarSpectrum()(polar).chunk(2, dim=-1)
+    torch.testing.assert_close(torch.hypot(real, imaginary)[0, :2], polar[0, :2].exp())
+    torch.testing.assert_close(torch.atan2(imaginary, real)[0], polar[0, 3:])
+    assert torch.isfinite(real).all()
