@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from codectool.container import Audio, Event, Header, Reader, Writer, codes_of, trim
-from codectool.container.packets import HEAD, SYNC, write_packet
+from codectool.container.packets import COUNTS, HEAD, SYNC, write_packet
 from codectool.errors import CodecError
 
-LIMIT_S = 2.0
+LIMIT_S = 2.0  # of the processor: a busy machine must not fail a file
 LIMIT_BYTES = 2**20  # peak for files of small packets
 FORGED_LIMIT_BYTES = 2**25  # the largest packet of 1-bit codes, unpacked to 16 bytes each
 HANG_S = 30
@@ -55,6 +55,8 @@ def make_sample(random_: random.Random) -> Sample:
         frames_per_packet=random_.randint(1, 20),
     )
     frames = random_.randint(0, 6 * header.frames_per_packet)
+    if random_.random() < 0.3:
+        frames -= frames % header.frames_per_packet  # so the last packet holds none
     shape = (header.streams, header.levels, frames)
     generator = np.random.default_rng(random_.getrandbits(32))
     codes = generator.integers(0, 2**header.bits_per_code, shape).astype(np.uint16)
@@ -138,7 +140,12 @@ def forge(random_: random.Random, header: Header) -> bytes:
         sequence = random_.choice([number, number, number, 0, 2**32 - 1])
         flags = random_.choice([0, 0, 1, 2, 5, random_.randrange(256)])
         length = random_.choice([full, full, full + 10, 10, 0, random_.randrange(min(65536, full + 20))])
-        payload = random_.choice([bytes(length), random_.randbytes(length), b"[" * length, b'{"a":"b"}'])
+        frames = random_.choice([0, header.frames_per_packet - 1, header.frames_per_packet])
+        counts = COUNTS.pack(frames, random_.choice([0, 1, random_.getrandbits(64)]))
+        last = counts + bytes(header.payload_bytes(frames))
+        payload = random_.choice(
+            [bytes(length), random_.randbytes(length), b"[" * length, b'{"a":"b"}', last]
+        )
         data += write_packet(header, flags, sequence, payload)
     return data
 
@@ -177,7 +184,7 @@ def same(one: list[Event], two: list[Event]) -> bool:
 
 def check(data: bytes, sample: Sample | None) -> None:
     """Check one file, made from `sample` or forged."""
-    started = time.monotonic()
+    started_s = time.process_time()
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]
     events, reader = events_of(data, 1 << 16)
@@ -192,7 +199,7 @@ def check(data: bytes, sample: Sample | None) -> None:
         except CodecError:
             whole = False
         assert not (whole and sample), "damage was not found"
-    assert time.monotonic() - started < LIMIT_S, "it took too long"
+    assert time.process_time() - started_s < LIMIT_S, "it took too long"
     if sample and reader:
         assert not reader.complete, "damage was not found"
         assert reader.gap_count, "damage was not reported"

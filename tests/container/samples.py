@@ -157,10 +157,9 @@ class ExactPipe:
 class LivePipe(io.RawIOBase):
     """Gives what was written to it so far, and fails where a live pipe would wait."""
 
-    def __init__(self, waits_for_all: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.left = b""  # what nobody has read yet
-        self.waits_for_all = waits_for_all
 
     def readable(self) -> bool:
         return True
@@ -173,7 +172,7 @@ class LivePipe(io.RawIOBase):
         return len(data)
 
     def readinto(self, buffer: Any) -> int:
-        if not self.left or (self.waits_for_all and len(buffer) > len(self.left)):
+        if not self.left:
             raise BlockingIOError("a live pipe would wait here")
         piece, self.left = self.left[: len(buffer)], self.left[len(buffer) :]
         buffer[: len(piece)] = piece

@@ -88,7 +88,7 @@ def test_damage_before_an_empty_last_packet_is_in_its_place() -> None:
         assert lost(events) == [damage]
         assert check_codes(events, CODES) == (20 if without == 5 else 25)
         assert not reader.complete
-    for foreign in (pieces[:7] + [b"foreign", pieces[7]], [*pieces, b"foreign"]):
+    for foreign in ([*pieces[:7], b"foreign", pieces[7]], [*pieces, b"foreign"]):
         reader, events = read(b"".join(foreign))
         assert lost(events) == [(25, 0)]
         assert check_codes(events, CODES) == 25
