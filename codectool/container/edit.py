@@ -15,13 +15,12 @@ from codectool.container.writer import Writer
 from codectool.errors import DataError, UsageError
 
 
-def trim(source: BinaryIO, target: BinaryIO, levels: int) -> int:
-    """Copy a file with its first `levels` levels only, tags kept; return the bytes written.
+def trim(reader: Reader, target: BinaryIO, levels: int) -> int:
+    """Copy a file, from its start, with its first `levels` levels only, tags kept; return the bytes written.
 
     The result is what Writer writes for `codes[:, :levels]`, so a lower rate of the same encoding. Raises
     UsageError if the file has fewer levels, and DataError at the first damage, with part of it written.
     """
-    reader = Reader(source)
     if not 1 <= levels <= reader.header.levels:
         raise UsageError(f"cannot keep {levels} levels: the file has {reader.header.levels}")
     writer = Writer(target, replace(reader.header, levels=levels))
@@ -33,12 +32,11 @@ def trim(source: BinaryIO, target: BinaryIO, levels: int) -> int:
     return writer.bytes_written
 
 
-def codes_of(stream: BinaryIO) -> npt.NDArray[np.int16]:
-    """Return all codes of a file as `[streams, levels, frames]`; memory grows with the file.
+def codes_of(reader: Reader) -> npt.NDArray[np.int16]:
+    """Return all codes of a file, from its start, as `[streams, levels, frames]`; memory grows with it.
 
     Raises DataError if any is damaged, and UsageError for codes of 16 bits, which int16 does not hold.
     """
-    reader = Reader(stream)
     header = reader.header
     if header.bits_per_code > 15:
         raise UsageError(f"codes of {header.bits_per_code} bits do not fit int16: read them with Reader")

@@ -192,7 +192,10 @@ def check(data: bytes, sample: Sample | None) -> None:
     assert peak < (LIMIT_BYTES if sample else FORGED_LIMIT_BYTES), f"{peak} bytes of memory"
     again, _ = events_of(data, 7)
     assert same(events, again), "in pieces it reads differently"
-    for work in (lambda: codes_of(io.BytesIO(data)), lambda: trim(io.BytesIO(data), io.BytesIO(), 1)):
+    for work in (
+        lambda: codes_of(Reader(io.BytesIO(data))),
+        lambda: trim(Reader(io.BytesIO(data)), io.BytesIO(), 1),
+    ):
         try:
             work()
             whole = True

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from codectool.container import codes_of, trim
+from codectool.container import Reader, codes_of, trim
 from codectool.errors import DataError, UsageError
 
 from .samples import Pipe, make_codes, make_file, make_header
@@ -18,7 +18,7 @@ def test_trim_gives_what_the_writer_would(streams: int, frames: int, levels: int
     header = make_header(levels=8, streams=streams, extension=b"later")
     codes = make_codes(header, frames)
     target = io.BytesIO()
-    size = trim(Pipe(make_file(header, codes, {"title": "A"}), 100), target, levels)
+    size = trim(Reader(Pipe(make_file(header, codes, {"title": "A"}), 100)), target, levels)
     fewer = make_header(levels=levels, streams=streams, extension=b"later")
     assert target.getvalue() == make_file(fewer, codes[:, :levels], {"title": "A"})
     assert size == len(target.getvalue())
@@ -28,14 +28,14 @@ def test_trim_gives_what_the_writer_would(streams: int, frames: int, levels: int
 def test_trim_keeps_one_to_all_levels(levels: int) -> None:
     header = make_header(levels=8)
     with pytest.raises(UsageError, match="the file has 8"):
-        trim(io.BytesIO(make_file(header, make_codes(header, 10))), io.BytesIO(), levels)
+        trim(Reader(io.BytesIO(make_file(header, make_codes(header, 10)))), io.BytesIO(), levels)
 
 
 @pytest.mark.parametrize("frames", [0, 1, 75, 76, 200])
 def test_codes_of(frames: int) -> None:
     header = make_header(levels=3, streams=2, bits_per_code=15)
     codes = make_codes(header, frames)
-    back = codes_of(io.BytesIO(make_file(header, codes)))
+    back = codes_of(Reader(io.BytesIO(make_file(header, codes))))
     assert back.dtype == np.int16
     np.testing.assert_array_equal(back, codes)
 
@@ -43,7 +43,7 @@ def test_codes_of(frames: int) -> None:
 def test_codes_of_16_bits_do_not_fit() -> None:
     header = make_header(bits_per_code=16)
     with pytest.raises(UsageError, match="int16"):
-        codes_of(io.BytesIO(make_file(header, make_codes(header, 1))))
+        codes_of(Reader(io.BytesIO(make_file(header, make_codes(header, 1)))))
 
 
 def test_damage_ends_both() -> None:
@@ -51,6 +51,6 @@ def test_damage_ends_both() -> None:
     data = make_file(header, make_codes(header, 200))
     for wrong in (data[:-1], data + b"\0", data[:500] + b"!" + data[501:], b"RIFF", b""):
         with pytest.raises(DataError):
-            codes_of(io.BytesIO(wrong))
+            codes_of(Reader(io.BytesIO(wrong)))
         with pytest.raises(DataError):
-            trim(io.BytesIO(wrong), io.BytesIO(), 4)
+            trim(Reader(io.BytesIO(wrong)), io.BytesIO(), 4)

@@ -1,0 +1,20 @@
+"""codec tokens"""
+
+from __future__ import annotations
+
+import click
+
+from codectool.cli.options import say
+
+
+@click.command()
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT")
+@click.option("-f", "--force", is_flag=True, help="Overwrite OUT.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def tokens(source: str, target: str, force: bool, quiet: bool) -> None:
+    """Take codes out of an .ecdc file, to .npy or .npz (int16 [levels, frames]), or back from .npz."""
+    from codectool import edits
+
+    shape = edits.tokens(edits.TokensJob(source, target, force))
+    say(f"{target}: codes {' x '.join(map(str, shape))}", quiet)

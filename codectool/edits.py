@@ -1,0 +1,141 @@
+"""What can be done to .ecdc files without a model, and so without torch: verify, trim, tokens and back."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import numpy as np
+import numpy.typing as npt
+
+from codectool.audio.atomic import open_output
+from codectool.container import Header, Reader, Summary, Writer, codes_of, scan, trim
+from codectool.container.file import open_input
+from codectool.errors import DataError, UsageError
+
+
+@dataclass(frozen=True)
+class TrimJob:
+    """Which levels of a file to keep: a number of them, or as many as a rate in bits a second pays for."""
+
+    source: str
+    target: str
+    levels: int | None = None
+    rate_bps: float | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class TokensJob:
+    """Codes to take out of an .ecdc file into .npy or .npz, or to put from .npz into an .ecdc file."""
+
+    source: str
+    target: str
+    overwrite: bool = False
+
+
+def verify(source: str) -> Summary:
+    """Read a file to its end and check every packet; DataError when not even its header is good."""
+    with open_input(source) as stream:
+        return scan(stream)
+
+
+def trim_file(job: TrimJob) -> int:
+    """Write a copy with the lower levels only, as encoding at the lower rate would; return its bytes.
+
+    UsageError when the file has no such levels, DataError when it is damaged.
+    """
+    with open_input(job.source) as stream:
+        reader = Reader(stream)
+        levels = job.levels if job.levels is not None else _levels_for(reader.header, job.rate_bps or 0.0)
+        with open_output(job.target, overwrite=job.overwrite) as output:
+            return trim(reader, output, levels)
+
+
+def _levels_for(header: Header, rate_bps: float) -> int:
+    level_bps = header.nominal_bps / header.levels
+    levels = int(rate_bps / level_bps + 1e-9)
+    if not 1 <= levels <= header.levels:
+        raise UsageError(
+            f"{rate_bps / 1000:g} kbps is not possible: the file has {level_bps / 1000:g} to "
+            f"{header.nominal_bps / 1000:g} kbps in steps of {level_bps / 1000:g}"
+        )
+    return levels
+
+
+def tokens(job: TokensJob) -> tuple[int, ...]:
+    """Take codes out, or put them back where the source is .npz; return the shape of the codes.
+
+    `.npy` holds them as int16 `[levels, frames]` (`[streams, levels, frames]` for several coded channels);
+    `.npz` holds besides them all that is needed to write the file again. Memory grows with the file.
+    """
+    if PurePath(job.source).suffix == ".npz":
+        return _put_back(job)
+    suffix = PurePath(job.target).suffix
+    if suffix not in (".npy", ".npz"):
+        raise UsageError(f"{job.target}: tokens go to .npy or .npz, and come from .npz")
+    with open_input(job.source) as stream:
+        reader = Reader(stream)
+        codes = codes_of(reader)
+    shown = codes[0] if codes.shape[0] == 1 else codes
+    with open_output(job.target, overwrite=job.overwrite) as output:
+        if suffix == ".npy":
+            np.save(output, shown)
+        else:
+            np.savez(output, **_named_arrays(shown, reader))  # type: ignore[arg-type]  # names are fields
+    return shown.shape
+
+
+FIELDS = (  # of the header, as they are named in .npz
+    "model",
+    "model_rate_hz",
+    "hop_samples",
+    "bits_per_code",
+    "original_rate_hz",
+    "original_channels",
+    "frames_per_packet",
+)
+
+
+def _named_arrays(codes: npt.NDArray[np.int16], reader: Reader) -> dict[str, npt.NDArray[np.generic]]:
+    header = reader.header
+    arrays: dict[str, npt.NDArray[np.generic]] = {name: np.array(getattr(header, name)) for name in FIELDS}
+    arrays["fingerprint"] = np.array(header.fingerprint.hex())
+    arrays["total_samples"] = np.array(reader.total_samples)
+    arrays["frame_rate_hz"] = np.array(header.model_rate_hz / header.hop_samples)  # for people; derived
+    if reader.tags:
+        arrays["tags"] = np.array([[name, text] for name, text in sorted(reader.tags.items())])
+    return arrays | {"codes": codes}
+
+
+def _put_back(job: TokensJob) -> tuple[int, ...]:
+    with open_input(job.source) as stream:
+        try:
+            with np.load(stream, allow_pickle=False) as arrays:
+                header, codes, total_samples, tags = _from_arrays(dict(arrays))
+        except (ValueError, KeyError, TypeError, EOFError, MemoryError, OSError, zipfile.BadZipFile) as error:
+            raise DataError(f"does not hold tokens as `codec tokens` writes them ({error})") from error
+    with open_output(job.target, overwrite=job.overwrite) as output:
+        writer = Writer(output, header)
+        writer.write_codes(codes)
+        writer.finish(total_samples, tags)
+    return codes.shape
+
+
+def _from_arrays(
+    arrays: dict[str, npt.NDArray[np.generic]],
+) -> tuple[Header, npt.NDArray[np.int64], int, dict[str, str]]:
+    found = arrays["codes"]
+    if found.dtype.kind not in "iu" or found.ndim not in (2, 3):
+        raise ValueError(f"codes of type {found.dtype} and shape {found.shape}")
+    codes = found.astype(np.int64).reshape(-1, *found.shape[-2:])
+    fields = {name: arrays[name].item() for name in FIELDS}
+    header = Header(
+        **fields,
+        fingerprint=bytes.fromhex(str(arrays["fingerprint"])),
+        levels=codes.shape[1],
+        streams=codes.shape[0],
+    )
+    tags = {str(name): str(text) for name, text in arrays.get("tags", np.empty((0, 2), str))}
+    return header, codes, int(arrays["total_samples"].item()), tags

@@ -1,0 +1,121 @@
+"""Verify, trim and tokens, on files and through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codectool.__main__ import run
+from codectool.container import Header, Reader, Writer, codes_of
+from codectool.edits import TokensJob, TrimJob, tokens, trim_file
+from codectool.errors import DataError, FileError, UsageError
+
+HEADER = Header("toy", bytes(range(8)), 24_000, 320, 10, 8, 1, 44_100, 2)
+
+
+def write_file(path: Path, levels: int = 8, streams: int = 1, tags: dict[str, str] | None = None) -> Path:
+    """Write 200 frames of random codes, the same for every number of levels."""
+    codes = np.random.default_rng(0).integers(0, 1024, (streams, 8, 200))
+    header = Header("toy", bytes(range(8)), 24_000, 320, 10, levels, streams, 44_100, 2)
+    with path.open("wb") as file:
+        writer = Writer(file, header)
+        writer.write_codes(codes[:, :levels])
+        writer.finish(117_000, tags)
+    return path
+
+
+def damage(path: Path) -> Path:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("rate", ["3kbps", "3.5k", "3000"])
+def test_trim_is_what_encoding_at_the_lower_rate_gives(tmp_path: Path, rate: str) -> None:
+    whole = write_file(tmp_path / "whole.ecdc", tags={"title": "A"})
+    lower = write_file(tmp_path / "lower.ecdc", levels=4, tags={"title": "A"})
+    assert run(["trim", "-q", "-b", rate, str(whole), str(tmp_path / "trimmed.ecdc")]) == 0
+    assert (tmp_path / "trimmed.ecdc").read_bytes() == lower.read_bytes()
+
+
+def test_trim_refuses_what_is_not_there(tmp_path: Path) -> None:
+    whole, target = write_file(tmp_path / "whole.ecdc"), tmp_path / "trimmed.ecdc"
+    for job in ({"rate_bps": 500.0}, {"rate_bps": 6750.0}, {"levels": 9}, {"levels": 0}):
+        with pytest.raises(UsageError):
+            trim_file(TrimJob(str(whole), str(target), **job))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=str(whole)):
+        trim_file(TrimJob(str(damage(whole)), str(target), levels=2))
+    assert list(tmp_path.iterdir()) == [whole]
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_tokens_and_back(tmp_path: Path, streams: int) -> None:
+    source = write_file(tmp_path / "in.ecdc", streams=streams, tags={"title": "Ä", "artist": "B"})
+    assert run(["tokens", "-q", str(source), str(tmp_path / "codes.npy")]) == 0
+    assert run(["tokens", "-q", str(source), str(tmp_path / "codes.npz")]) == 0
+    assert run(["tokens", "-q", str(tmp_path / "codes.npz"), str(tmp_path / "back.ecdc")]) == 0
+    codes = np.load(tmp_path / "codes.npy")
+    assert codes.dtype == np.int16
+    assert codes.shape == ((8, 200) if streams == 1 else (2, 8, 200))
+    with source.open("rb") as file:
+        assert np.array_equal(codes_of(Reader(file)).squeeze(), codes)
+    with np.load(tmp_path / "codes.npz") as arrays:
+        assert np.array_equal(arrays["codes"], codes)
+        assert arrays["frame_rate_hz"] == 75
+        assert str(arrays["model"]) == "toy"
+    assert (tmp_path / "back.ecdc").read_bytes() == source.read_bytes()
+
+
+def test_tokens_refuse_other_files(tmp_path: Path) -> None:
+    source = write_file(tmp_path / "in.ecdc")
+    with pytest.raises(UsageError, match=r"\.npy or \.npz"):
+        tokens(TokensJob(str(source), str(tmp_path / "codes.txt")))
+    with pytest.raises(FileError):
+        tokens(TokensJob(str(tmp_path / "nothing.npz"), str(tmp_path / "out.ecdc")))
+    with pytest.raises(DataError, match=r"in\.ecdc"):
+        tokens(TokensJob(str(damage(source)), str(tmp_path / "codes.npy")))
+
+
+@pytest.mark.parametrize("change", ["text", "no_codes", "float", "one_dim", "pickle", "model", "frames"])
+def test_bad_token_files_are_refused(tmp_path: Path, change: str) -> None:
+    source, path = write_file(tmp_path / "in.ecdc"), tmp_path / "bad.npz"
+    tokens(TokensJob(str(source), str(path)))
+    with np.load(path) as file:
+        arrays = dict(file)
+    changes = {
+        "no_codes": {"codes": None},
+        "float": {"codes": arrays["codes"] / 2},
+        "one_dim": {"codes": arrays["codes"][0]},
+        "pickle": {"codes": np.array([{"a": 1}])},
+        "model": {"model": np.array("../evil")},
+        "frames": {"total_samples": np.array(10**9)},
+    }
+    if change == "text":
+        path.write_text("not an archive")
+    else:
+        arrays |= changes[change]
+        np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
+    with pytest.raises((DataError, UsageError)):
+        tokens(TokensJob(str(path), str(tmp_path / "out.ecdc")))
+    assert not (tmp_path / "out.ecdc").exists()
+
+
+def test_verify_tells_good_from_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = write_file(tmp_path / "good.ecdc")
+    bad = damage(write_file(tmp_path / "bad.ecdc"))
+    foreign = tmp_path / "foreign.ecdc"
+    foreign.write_bytes(b"RIFF" + bytes(40))
+    assert run(["verify", str(good)]) == 0
+    assert capsys.readouterr().out == f"{good}: good\n"
+    assert run(["verify", str(good), str(bad), str(foreign)]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == f"{good}: good\n"
+    assert [line.split(": ")[1] for line in captured.err.splitlines()] == [str(bad), str(foreign)]
+    assert run(["verify", "--json", str(good), str(bad)]) == 3
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["complete"] for line in lines] == [True, False]
+    assert run(["verify", str(tmp_path / "nothing")]) == 4
