@@ -16,13 +16,14 @@ INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count it
 
 def main() -> None:
     """Run the command line and exit with the code of what happened."""
-    sys.exit(_run())
+    sys.exit(run(sys.argv[1:]))
 
 
-def _run() -> int:
+def run(arguments: list[str]) -> int:
+    """Run one command; give the exit code of what happened, after saying it on stderr."""
     try:
-        # Not cli.main(), which answers a reader that left with exit code 1 and puts an empty line before errors.
-        with cli.make_context("codec", sys.argv[1:]) as context:
+        # Not cli.main(): it answers a reader that left with exit code 1, and an interrupt with an empty line.
+        with cli.make_context("codec", arguments) as context:
             code = cli.invoke(context)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -47,7 +48,7 @@ def _refuse(error: click.UsageError) -> int:
     if "\n" in message:  # the whole help, for a command without any arguments
         print(message, file=sys.stderr)
         return error.exit_code
-    return _say(f"{message.rstrip('.')}; see {command} --help", error.exit_code)
+    return _say(f"{message.rstrip('.')} (see {command} --help)", error.exit_code)
 
 
 def _say(message: str, code: int) -> int:

@@ -10,6 +10,9 @@ from codectool.cli.encode import encode
 from codectool.cli.eval import eval_command
 from codectool.cli.info import info
 from codectool.cli.models import models
+from codectool.cli.tokens import tokens
+from codectool.cli.trim import trim
+from codectool.cli.verify import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,5 +24,5 @@ def cli() -> None:
     """
 
 
-for command in (encode, decode, info, models, eval_command):
+for command in (encode, decode, info, verify, trim, tokens, models, eval_command):
     cli.add_command(command)

@@ -52,7 +52,10 @@ def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
 
 def default_target(source: str, suffix: str) -> str:
     """Return the output a command writes when none is named: beside the input, or stdout for stdin."""
-    return "-" if source == "-" else str(PurePath(source).with_suffix(suffix))
+    if source == "-":
+        return "-"
+    path = PurePath(source)
+    return str(path.with_suffix(suffix)) if path.name else f"{source}{suffix}"  # `.` has no name to change
 
 
 def say(message: str, quiet: bool = False) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import struct
 
-import fuzz_wav
+from tests.audio import fuzz_wav
 import pytest
 
 from codectool.audio.bytestream import ByteStream

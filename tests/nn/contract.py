@@ -91,7 +91,9 @@ def _check_streams_do_not_touch(layer: Layer, x: Tensor) -> None:
     alone = stream(layer, ours, None)
     our_state, their_state = layer.initial_state(1), layer.initial_state(1)
     outputs = []
-    for our_piece, their_piece in zip(pieces(ours, layer.hop, None), pieces(theirs, layer.hop, None), strict=True):
+    for our_piece, their_piece in zip(
+        pieces(ours, layer.hop, None), pieces(theirs, layer.hop, None), strict=True
+    ):
         y, our_state = layer.step(our_piece, our_state)
         _, their_state = layer.step(their_piece, their_state)
         outputs.append(y)

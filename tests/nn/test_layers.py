@@ -29,7 +29,11 @@ def slow_convolution(layer: CausalConvolution, x: torch.Tensor) -> torch.Tensor:
 @torch.inference_mode()
 def test_convolution_equals_its_twin() -> None:
     torch.manual_seed(0)
-    for layer in (CausalConvolution(4, 6, 3), CausalConvolution(4, 4, 5, groups=4), CausalConvolution(4, 8, 2, groups=2)):
+    for layer in (
+        CausalConvolution(4, 6, 3),
+        CausalConvolution(4, 4, 5, groups=4),
+        CausalConvolution(4, 8, 2, groups=2),
+    ):
         x = torch.randn(2, 9, 4)
         torch.testing.assert_close(layer(x), slow_convolution(layer, x))
 

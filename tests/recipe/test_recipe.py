@@ -28,7 +28,9 @@ def corpus_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     for kind in KIND_SHARES:
         for source in range(30):
             name = f"{kind}{source}.flac"
-            soundfile.write(folder / name, 0.3 * np.sin(2 * np.pi * (100 + 50 * source) * time_s), SAMPLE_RATE_HZ)
+            soundfile.write(
+                folder / name, 0.3 * np.sin(2 * np.pi * (100 + 50 * source) * time_s), SAMPLE_RATE_HZ
+            )
             rows.append(f"{name}\t{kind}\ttrain\t{kind}-{source}")
     manifest = folder / "MANIFEST.tsv"
     manifest.write_text("\n".join(rows) + "\n")

@@ -1,0 +1,43 @@
+"""`codec eval`: how good decoded audio is, and at what rate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command("eval")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="REF DEC | FILES_OR_FOLDERS...")
+@click.option(
+    "--rates", metavar="KBPS,...", help="Run the house model at these rates, such as 1.5,3,6,12,24."
+)
+@click.option("--against", metavar="NAME,...", help="Run these codecs too, each at its own rates: opus,mp3.")
+@click.option("--model", metavar="NAME", help="The house model to run.")
+@click.option("--weights", type=PATH, metavar="FILE", help="The weights to run it with.")
+@click.option("--align", is_flag=True, help="Take a constant delay out of DEC before scoring it.")
+@click.option("--jobs", type=int, default=1, show_default=True, metavar="N", help="Files scored at a time.")
+@click.option("--csv", type=PATH, metavar="FILE", help="Write the table with the machine and versions.")
+@click.option("--plot", type=PATH, metavar="FILE.png", help="Draw quality against rate (needs matplotlib).")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, down to single files.")
+@click.option("-f", "--force", is_flag=True, help="Replace FILE where it exists.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar and no remarks.")
+def eval_command(as_json: bool, **options: object) -> None:
+    """Score decoded audio against its reference: PESQ, STOI, ViSQOL, SI-SDR and mel distance.
+
+    REF and DEC are two files, or two folders in which files have the same names but for the suffix. With
+    --rates or --against, the paths are recordings to run through codecs instead, and a table shows the mean
+    scores by codec, rate and kind; a file's kind is the subfolder it lies in (speech, music, ...).
+
+    Higher is better, but for the mel distance. Channels are mixed to one before comparing.
+    """
+    from codectool.quality import EvalJob, evaluate
+
+    job = EvalJob(**options)  # type: ignore[arg-type]
+    report = evaluate(job)
+    click.echo(report.json() if as_json else report.text())
+    for line in [*([] if job.quiet else report.remarks()), *report.complaints()]:
+        click.echo(line, err=True)
+    report.raise_for_failures()

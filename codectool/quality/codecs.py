@@ -1,0 +1,147 @@
+"""The codecs under comparison, each run as its user would: a command that encodes and one that decodes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import codectool
+from codectool.errors import CodecError, DataError, FileError, UsageError, WeightsError
+
+HOUSE_KINDS: Mapping[int, type[CodecError]] = {
+    kind.exit_code: kind for kind in (UsageError, DataError, FileError, WeightsError)
+}
+NO_KINDS: Mapping[int, type[CodecError]] = {}
+
+
+@dataclass(frozen=True)
+class Trip:
+    """What came of one trip through a codec: the decoded WAV file and the size of the encoded one."""
+
+    decoded: Path
+    bytes_written: int
+
+
+class Codec(Protocol):
+    """A codec that tables can hold.
+
+    `rates_bps` are the nominal rates to run it at; `keeps_time` says that its decoder takes its own delay
+    out, so that a lag is a fault to be shown and not one to be corrected.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rates_bps(self) -> tuple[int, ...]: ...
+
+    @property
+    def keeps_time(self) -> bool: ...
+
+    def missing(self) -> str | None:
+        """Name the command that is not installed, or None when all is there."""
+
+    def version(self) -> str:
+        """Say which program and version this is, in one line."""
+
+    def roundtrip(self, source: Path, rate_bps: int, workdir: Path) -> Trip:
+        """Encode a mono WAV file and decode it again, both files in `workdir`; raises CodecError."""
+
+
+@dataclass(frozen=True)
+class HouseCodec:
+    """codectool itself, as a fresh process for each file."""
+
+    rates_bps: tuple[int, ...]
+    model: str | None = None
+    weights: Path | None = None
+    keeps_time: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.model or "codectool"
+
+    def missing(self) -> str | None:
+        return None
+
+    def version(self) -> str:
+        return f"codectool {codectool.__version__}"
+
+    def roundtrip(self, source: Path, rate_bps: int, workdir: Path) -> Trip:
+        encoded, decoded = workdir / "house.ecdc", workdir / "house.wav"
+        command = [sys.executable, "-m", "codectool"]
+        choice = ["--model", self.model] if self.model else []
+        choice += ["--weights", str(self.weights)] if self.weights else []
+        rate = f"{rate_bps / 1000:g}kbps"
+        _run([*command, "encode", str(source), str(encoded), "-b", rate, "-q", "-f", *choice], HOUSE_KINDS)
+        _run([*command, "decode", str(encoded), str(decoded), "-q", "-f", *choice], HOUSE_KINDS)
+        return Trip(decoded, encoded.stat().st_size)
+
+
+@dataclass(frozen=True)
+class OpusCodec:
+    """Opus by opus-tools at its defaults (variable rate, best effort), without tags or room for them."""
+
+    name: str = "opus"
+    rates_bps: tuple[int, ...] = (6_000, 12_000, 16_000, 24_000)
+    keeps_time: bool = False  # opusdec drops the pre-skip, but the speech mode is off by a few samples more
+
+    def missing(self) -> str | None:
+        return _first_missing("opusenc", "opusdec")
+
+    def version(self) -> str:
+        return _first_line(["opusenc", "--version"])
+
+    def roundtrip(self, source: Path, rate_bps: int, workdir: Path) -> Trip:
+        encoded, decoded = workdir / "peer.opus", workdir / "opus.wav"
+        lean = ["--padding", "0", "--discard-comments", "--discard-pictures"]
+        _run(["opusenc", "--quiet", *lean, "--bitrate", f"{rate_bps / 1000:g}", str(source), str(encoded)])
+        _run(["opusdec", "--quiet", "--float", str(encoded), str(decoded)])
+        return Trip(decoded, encoded.stat().st_size)
+
+
+@dataclass(frozen=True)
+class Mp3Codec:
+    """MP3 by LAME at a constant rate; at these rates LAME itself picks a lower sample rate."""
+
+    name: str = "mp3"
+    rates_bps: tuple[int, ...] = (16_000, 24_000, 32_000)
+    keeps_time: bool = False  # at low sample rates `lame --decode` leaves a granule of delay
+
+    def missing(self) -> str | None:
+        return _first_missing("lame")
+
+    def version(self) -> str:
+        return _first_line(["lame", "--version"])
+
+    def roundtrip(self, source: Path, rate_bps: int, workdir: Path) -> Trip:
+        encoded, decoded = workdir / "peer.mp3", workdir / "mp3.wav"
+        rate = ["--cbr", "-b", f"{rate_bps // 1000}", "-m", "m"]
+        _run(["lame", "--silent", *rate, str(source), str(encoded)])
+        _run(["lame", "--silent", "--decode", str(encoded), str(decoded)])
+        return Trip(decoded, encoded.stat().st_size)
+
+
+PEERS: dict[str, Codec] = {"opus": OpusCodec(), "mp3": Mp3Codec()}
+
+
+def _first_missing(*commands: str) -> str | None:
+    return next((command for command in commands if not shutil.which(command)), None)
+
+
+def _first_line(command: Sequence[str]) -> str:
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.partition("\n")[0].strip()
+
+
+def _run(command: Sequence[str], kinds: Mapping[int, type[CodecError]] = NO_KINDS) -> None:
+    """Run a command; where it fails, raise the kind its exit code stands for, with its last words."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = done.stderr.strip().splitlines() or [f"{command[0]} ended with exit code {done.returncode}"]
+        raise kinds.get(done.returncode, CodecError)(words[-1])

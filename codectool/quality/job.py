@@ -1,0 +1,171 @@
+"""`codec eval` as a job: what was asked, checked and run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from codectool.audio.atomic import open_atomic
+from codectool.errors import CodecError, FileError, UsageError
+from codectool.quality.codecs import PEERS, Codec, HouseCodec
+from codectool.quality.metrics import available_metrics
+from codectool.quality.plot import check_plot, draw_plot
+from codectool.quality.provenance import provenance
+from codectool.quality.report import Failure, Report
+from codectool.quality.sources import find_sources, match_folders
+from codectool.quality.sweep import CodecPoint, PairPoint, measure_codec, measure_pair, run_all
+from codectool.quality.table import Measurement
+
+
+@dataclass(frozen=True)
+class EvalJob:
+    """What `codec eval` was asked for.
+
+    With neither `rates` nor `against`, `paths` are a reference and its decoded version, files or folders.
+    Otherwise they are recordings to run through codecs: the house model at the `rates` (kbps, comma-
+    separated) and the peers in `against` (names, comma-separated) each at its own rates.
+    """
+
+    paths: tuple[Path, ...]
+    rates: str | None = None
+    against: str | None = None
+    csv: Path | None = None
+    plot: Path | None = None
+    model: str | None = None
+    weights: Path | None = None
+    jobs: int = 1
+    align: bool = False
+    force: bool = False
+    quiet: bool = False
+
+    @property
+    def runs_codecs(self) -> bool:
+        return self.rates is not None or self.against is not None
+
+
+def evaluate(job: EvalJob) -> Report:
+    """Run a job to its report, and write the CSV and the plot it asks for.
+
+    Files that cannot be scored are in the report's failures. Raises UsageError, FileError or DataError before
+    any work where the request cannot be met, and WeightsError where the house model has no weights.
+    """
+    _check_request(job)
+    report = _compare_codecs(job) if job.runs_codecs else _compare_pairs(job)
+    if job.csv:
+        with open_atomic(job.csv, overwrite=job.force) as file:
+            file.write(report.csv().encode())
+    if job.plot and report.measurements:
+        with open_atomic(job.plot, overwrite=job.force) as file:
+            file.write(draw_plot(report.rows, job.plot.suffix))
+    return report
+
+
+def parse_rates(text: str) -> tuple[int, ...]:
+    """Read rates such as `1.5,3,6` (kbps) as bits per second; raises UsageError."""
+    try:
+        rates_bps = tuple(round(1000 * float(part.strip().removesuffix("kbps"))) for part in text.split(","))
+    except (ValueError, OverflowError):
+        rates_bps = ()
+    if not rates_bps or min(rates_bps) <= 0:
+        raise UsageError(f"--rates {text}: give rates in kbps with commas between, such as 1.5,3,6")
+    return tuple(dict.fromkeys(rates_bps))
+
+
+def choose_codecs(job: EvalJob) -> tuple[list[Codec], list[str]]:
+    """Set up the codecs of a job; a peer that is not installed becomes a note and is left out."""
+    codecs: list[Codec] = []
+    notes = []
+    if job.rates is not None:
+        codecs.append(HouseCodec(parse_rates(job.rates), job.model, job.weights))
+    for name in dict.fromkeys(job.against.split(",")) if job.against is not None else ():
+        peer = PEERS.get(name.strip())
+        if peer is None:
+            raise UsageError(f"--against {name}: not a codec known here; known are {', '.join(PEERS)}")
+        if command := peer.missing():
+            notes.append(f"{peer.name} left out: no command {command} on this machine")
+        else:
+            codecs.append(peer)
+    if not codecs:
+        raise UsageError("; ".join(notes) + ": no codec left to run")
+    return codecs, notes
+
+
+def _check_request(job: EvalJob) -> None:
+    if job.jobs < 1:
+        raise UsageError(f"--jobs {job.jobs}: give 1 or more")
+    if not job.runs_codecs and (job.plot or job.model or job.weights):
+        raise UsageError("--plot, --model and --weights go with --rates or --against")
+    if job.runs_codecs and job.align:
+        raise UsageError(
+            "--align goes with REF DEC alone; the codecs run here are brought into step as each needs"
+        )
+    if job.weights and not job.weights.is_file():
+        raise FileError(f"{job.weights}: no such file")
+    for path in (job.csv, job.plot):
+        if path and path.exists() and not job.force:
+            raise FileError(f"{path}: already exists; -f replaces it")
+        if path and not path.absolute().parent.is_dir():
+            raise FileError(f"{path}: no such folder to write it in")
+    if job.plot:
+        check_plot(job.plot)
+
+
+def _compare_codecs(job: EvalJob) -> Report:
+    codecs, notes = choose_codecs(job)
+    sources = find_sources(job.paths)
+    keys, missing = available_metrics()
+    points = [
+        CodecPoint(source, codec, rate_bps, keys)
+        for source in sources  # one file through everything before the next
+        for codec in codecs
+        for rate_bps in codec.rates_bps
+    ]
+    results = _watched(run_all(measure_codec, points, job.jobs), len(points), job.quiet)
+    late = [codec.name for codec in codecs if not codec.keeps_time]
+    if late:
+        notes.append(
+            f"{', '.join(late)}: brought to the rate, start and length of the recording before scoring"
+        )
+    return _report(list(results), [*missing, *notes], provenance(codecs))
+
+
+def _compare_pairs(job: EvalJob) -> Report:
+    if len(job.paths) != 2:
+        raise UsageError("give a reference and its decoded version, or --rates to run codecs over recordings")
+    reference, decoded = job.paths
+    for path in job.paths:
+        if not path.exists():
+            raise FileError(f"{path}: no such file or folder")
+    if reference.is_dir() != decoded.is_dir():
+        raise UsageError(f"{reference} and {decoded}: give two files or two folders")
+    keys, notes = available_metrics()
+    if not reference.is_dir():
+        point = PairPoint(find_sources([reference])[0], decoded, job.align, keys)
+        result = measure_pair(point)
+        if isinstance(result, Failure):
+            raise result.error
+        return _report([result], notes, provenance())
+    pairs, lone_references, lone_decoded = match_folders(reference, decoded)
+    points = [PairPoint(source, path, job.align, keys) for source, path in pairs]
+    results = list(_watched(run_all(measure_pair, points, job.jobs), len(points), job.quiet))
+    results += [Failure(name, CodecError("no decoded file of this name")) for name in lone_references]
+    extra = [f"{decoded / name}: has no reference, left out" for name in lone_decoded]
+    return _report(results, [*notes, *extra], provenance())
+
+
+def _watched(
+    results: Iterator[Measurement | Failure], total: int, quiet: bool
+) -> Iterator[Measurement | Failure]:
+    """Show progress on stderr, where that is a terminal."""
+    yield from tqdm(results, total=total, unit="file", leave=False, disable=True if quiet else None)
+
+
+def _report(
+    results: Sequence[Measurement | Failure], notes: Sequence[str], machine: dict[str, str]
+) -> Report:
+    measurements = [result for result in results if isinstance(result, Measurement)]
+    failures = [result for result in results if isinstance(result, Failure)]
+    return Report(measurements, failures, notes, machine)

@@ -1,0 +1,57 @@
+"""Where numbers come from: the machine and the versions that a table carries."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+
+import codectool
+from codectool.quality.codecs import Codec, HouseCodec
+from codectool.quality.metrics import METRICS
+
+
+def provenance(codecs: Iterable[Codec] = ()) -> dict[str, str]:
+    """Name the processor, its cores, the system, and the versions of all that made the numbers.
+
+    Nothing in it tells a host, a user or a path.
+    """
+    facts = {
+        "cpu": cpu_name(),
+        "cores": str(os.cpu_count()),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "codectool": codectool.__version__,
+    }
+    packages = [metric.distribution for metric in METRICS if metric.distribution]
+    facts |= {package: _installed(package) for package in ["torch", "numpy", "soxr", *packages]}
+    for codec in codecs:
+        facts[codec.name] = codec.version()
+        if isinstance(codec, HouseCodec) and codec.weights:
+            facts["weights"] = f"{codec.weights.name} sha256 {_sha256(codec.weights)}"
+    return facts
+
+
+def cpu_name() -> str:
+    """Name the processor as the system does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _installed(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()

@@ -1,0 +1,113 @@
+"""Audio as the metrics see it: mono mixes at one rate, in step with each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from codectool.audio.mix import mix_to_mono
+from codectool.audio.source import open_source
+from codectool.errors import DataError
+
+Signal = NDArray[np.floating[Any]]
+
+LENGTH_TOLERANCE_S = 1.0  # codecs pad or lose a frame or a packet at the end, never more than a second
+LAG_LIMIT_S = 0.1  # the longest delay a codec is expected to leave uncorrected
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A mono signal [samples], its rate, and what had to be said about reading it."""
+
+    signal: Signal
+    rate_hz: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A reference and its decoded version: mono, equal rates, equal lengths.
+
+    `notes` says in words what had to be done to make them so.
+    """
+
+    reference: Signal
+    decoded: Signal
+    rate_hz: int
+    notes: tuple[str, ...] = ()
+
+
+def read_mono(path: Path) -> Recording:
+    """Read an audio file as the mean of its channels.
+
+    Raises FileError where it cannot be read, and DataError where it is not audio or holds none.
+    """
+    if path.suffix == ".ecdc":
+        raise DataError(f"{path}: is encoded; decode it first: codec decode {path}")
+    with open_source(path) as source:
+        blocks = [mix_to_mono(block)[0] for block in source.blocks()]
+    if not blocks:
+        raise DataError(f"{path}: holds no audio at all")
+    return Recording(np.concatenate(blocks), source.rate_hz, tuple(source.notes))
+
+
+def resample(signal: Signal, from_hz: int, to_hz: int) -> Signal:
+    """Resample a signal [samples] from one rate to another with soxr at its very high quality."""
+    if from_hz == to_hz:
+        return signal
+    resampled: Signal = soxr.resample(signal, from_hz, to_hz, quality="VHQ")
+    return resampled
+
+
+def lag_samples(reference: Signal, decoded: Signal, limit_samples: int) -> int:
+    """Find how many samples `decoded` comes after `reference`, by the peak of their cross-correlation.
+
+    Both are [samples]; the answer is in -limit_samples to limit_samples, 0 where one of them is silent.
+    """
+    size = 1 << (len(reference) + len(decoded)).bit_length()  # no wrap-around, and fast to transform
+    spectrum = np.fft.rfft(decoded, size) * np.conj(np.fft.rfft(reference, size))
+    correlation = np.fft.irfft(spectrum, size)
+    limit = min(limit_samples, len(reference) - 1, len(decoded) - 1)
+    lags = np.arange(-limit, limit + 1)
+    near_first = lags[np.argsort(np.abs(lags), kind="stable")]  # on a tie the smallest lag is the answer
+    return int(near_first[np.argmax(correlation[near_first])])
+
+
+def shift(decoded: Signal, lag: int) -> Signal:
+    """Undo a lag: drop the first `lag` samples, or put `-lag` zeros before the first."""
+    return decoded[lag:] if lag >= 0 else np.pad(decoded, (-lag, 0))
+
+
+def read_pair(reference_path: Path, decoded_path: Path, align: bool = False) -> Pair:
+    """Read a reference and its decoded version and bring the second to the first one's rate and length.
+
+    With `align` a constant delay of up to LAG_LIMIT_S is taken out; without it, it is only noted. Tails are
+    cut to the shorter of the two. Raises FileError and DataError as `read_mono` does, and DataError where
+    the lengths differ by more than LENGTH_TOLERANCE_S.
+    """
+    original, coded = read_mono(reference_path), read_mono(decoded_path)
+    reference, rate_hz = original.signal, original.rate_hz
+    decoded = resample(coded.signal, coded.rate_hz, rate_hz)
+    notes = [*original.notes, *coded.notes]
+    if coded.rate_hz != rate_hz:
+        notes.append(f"decoded audio resampled from {coded.rate_hz} to {rate_hz} Hz")
+    if abs(len(decoded) - len(reference)) > LENGTH_TOLERANCE_S * rate_hz:
+        raise DataError(
+            f"{decoded_path}: lasts {len(decoded) / rate_hz:.2f} s and its reference {reference_path} "
+            f"{len(reference) / rate_hz:.2f} s: they are not the same recording"
+        )
+    lag = lag_samples(reference, decoded, round(LAG_LIMIT_S * rate_hz))
+    if lag and align:
+        decoded = shift(decoded, lag)
+        notes.append(f"a lag of {lag} samples was taken out")
+    elif lag:
+        notes.append(f"the decoded audio lags by {lag} samples, which SI-SDR feels most: see --align")
+    if len(decoded) != len(reference):
+        notes.append(f"cut to the shorter: lengths differ by {len(decoded) - len(reference):+d} samples")
+    length = min(len(reference), len(decoded))
+    return Pair(reference[:length], decoded[:length], rate_hz, tuple(notes))

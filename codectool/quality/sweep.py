@@ -1,0 +1,114 @@
+"""One measurement after another, on one process or several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import soundfile
+
+from codectool.errors import CodecError, UsageError, WeightsError
+from codectool.quality.codecs import Codec
+from codectool.quality.metrics import score
+from codectool.quality.report import Failure
+from codectool.quality.signals import read_mono, read_pair
+from codectool.quality.sources import Source
+from codectool.quality.table import Measurement
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class PairPoint:
+    """One measurement to make: a file against its decoded version."""
+
+    source: Source
+    decoded: Path
+    align: bool
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CodecPoint:
+    """One measurement to make: a file through a codec at a rate."""
+
+    source: Source
+    codec: Codec
+    rate_bps: int
+    metrics: tuple[str, ...]
+
+
+def measure_pair(point: PairPoint) -> Measurement | Failure:
+    """Score a decoded file against its reference; what is wrong with the two comes back as a Failure."""
+    source = point.source
+    try:
+        pair = read_pair(source.path, point.decoded, point.align)
+    except CodecError as error:
+        return Failure(source.name, error)
+    scores = score(pair.reference, pair.decoded, pair.rate_hz, point.metrics)
+    duration_s = len(pair.reference) / pair.rate_hz
+    return Measurement(source.name, source.kind, duration_s, scores, pair.notes)
+
+
+def measure_codec(point: CodecPoint) -> Measurement | Failure:
+    """Run a file's mono mix through a codec and score what comes back at the file's own rate.
+
+    What is wrong with the file comes back as a Failure; UsageError and WeightsError, which no other file
+    would be spared, are raised.
+    """
+    source, codec = point.source, point.codec
+    with tempfile.TemporaryDirectory(prefix="codec-eval-") as folder:
+        workdir = Path(folder)
+        mix = workdir / "mix.wav"
+        try:
+            original = read_mono(source.path)
+            # Of the sample types that every codec's tool reads, the one that keeps a mean of 16-bit channels.
+            soundfile.write(mix, original.signal, original.rate_hz, subtype="PCM_24")
+            trip = codec.roundtrip(mix, point.rate_bps, workdir)
+            pair = read_pair(mix, trip.decoded, align=not codec.keeps_time)
+        except (UsageError, WeightsError):
+            raise
+        except CodecError as error:
+            plain = type(error)(str(error).replace(f"{workdir}/", ""))  # a folder nobody else has seen
+            return Failure(f"{source.name} ({codec.name}, {point.rate_bps / 1000:g} kbps)", plain)
+    return Measurement(
+        source.name,
+        source.kind,
+        duration_s=len(original.signal) / original.rate_hz,
+        scores=score(pair.reference, pair.decoded, pair.rate_hz, point.metrics),
+        notes=tuple(f"{codec.name}: {note}" for note in pair.notes) if codec.keeps_time else (),
+        codec=codec.name,
+        nominal_bps=point.rate_bps,
+        bytes_written=trip.bytes_written,
+    )
+
+
+def run_all(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
+    """Do every task, on `jobs` processes, and yield the results in the order of the tasks."""
+    with _mapper(min(jobs, len(tasks))) as mapper:
+        yield from mapper(work, tasks)
+
+
+@contextmanager
+def _mapper(jobs: int) -> Iterator[Callable[[Callable[[Task], Result], Iterable[Task]], Iterator[Result]]]:
+    if jobs <= 1:
+        yield map
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would inherit the threads of numerical libraries
+    pool = ProcessPoolExecutor(jobs, context, initializer=_leave_interrupt_to_parent)
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupt_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,158 @@
+"""`codec eval` from its arguments to its output, with a codec and metrics that cost nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from codectool.cli.eval import eval_command
+from codectool.errors import CodecError, DataError, FileError, UsageError, WeightsError
+from codectool.quality import codecs, job
+from codectool.quality.codecs import Trip
+
+RATE_HZ = 16_000
+CHEAP = ("si_sdr_db", "mel_distance_db")
+
+
+@dataclass(frozen=True)
+class Halver:
+    """A codec that halves the level, keeps everything else and writes 1000 bytes."""
+
+    name: str = "halver"
+    rates_bps: tuple[int, ...] = (8000, 16_000)
+    keeps_time: bool = True
+    error: CodecError | None = None
+    absent: str | None = None
+
+    def missing(self):
+        return self.absent
+
+    def version(self):
+        return "halver 1"
+
+    def roundtrip(self, source, rate_bps, workdir):
+        if self.error and rate_bps > 8000:
+            raise self.error
+        signal, rate_hz = soundfile.read(source)
+        soundfile.write(workdir / "half.wav", signal / 2, rate_hz, subtype="FLOAT")
+        return Trip(workdir / "half.wav", 1000)
+
+
+@pytest.fixture(autouse=True)
+def cheap_metrics(monkeypatch):
+    monkeypatch.setattr(job, "available_metrics", lambda: (CHEAP, ("PESQ-wb left out: no package",)))
+    monkeypatch.setitem(codecs.PEERS, "halver", Halver())
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    rng = np.random.default_rng(3)
+    for kind in ("speech", "music"):
+        (tmp_path / "eval" / kind).mkdir(parents=True)
+        noise = 0.1 * rng.standard_normal(RATE_HZ)
+        soundfile.write(tmp_path / "eval" / kind / "a.wav", noise, RATE_HZ)
+    return tmp_path / "eval"
+
+
+def run(*arguments):
+    return CliRunner().invoke(eval_command, [str(argument) for argument in arguments])
+
+
+def test_a_pair_of_files(recordings):
+    path = recordings / "speech" / "a.wav"
+    result = run(path, path)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ["SI-SDR dB  100.0", "mel dB     0.00"]
+    assert "PESQ-wb left out" in result.stderr
+    assert run(path, path, "-q").stderr == ""
+
+
+def test_a_pair_of_folders(recordings, tmp_path):
+    (tmp_path / "decoded" / "speech").mkdir(parents=True)
+    (tmp_path / "decoded" / "speech" / "a.flac").symlink_to(recordings / "speech" / "a.wav")
+    result = run(recordings, tmp_path / "decoded", "--json")
+    assert [file["name"] for file in json.loads(result.stdout)["files"]] == ["speech/a.wav"]
+    assert "not scored: music/a: no decoded file" in result.stderr
+    assert isinstance(result.exception, CodecError)
+
+
+def test_a_table_of_codecs_with_its_csv(recordings, tmp_path):
+    result = run(recordings, "--against", "halver", "--csv", tmp_path / "table.csv")
+    assert result.exit_code == 0, result.exception
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert lines[1] == ["halver", "8", "8.00", "speech", "1", "100.0", "6.02"]
+    assert [line[1] for line in lines[1:5]] == ["8", "16", "8", "16"]
+    table = (tmp_path / "table.csv").read_text().splitlines()
+    assert "# halver: halver 1" in table
+    assert table[-1].startswith("halver,16.0,8.0,music,1,100.0,1,6.0")
+    assert not any(str(tmp_path) in line for line in table)
+
+
+def test_several_processes_give_the_same_table(recordings):
+    arguments = (recordings, "--against", "halver", "--json", "-q")
+    assert run(*arguments, "--jobs", 2).stdout == run(*arguments).stdout
+
+
+def test_a_codec_failure_is_told_and_the_rest_goes_on(monkeypatch, recordings):
+    monkeypatch.setitem(codecs.PEERS, "halver", Halver(error=DataError("too loud")))
+    result = run(recordings, "--against", "halver")
+    assert "not scored: music/a.wav (halver, 16 kbps) and 1 more: too loud" in result.stderr
+    assert "speech" in result.stdout
+    assert isinstance(result.exception, CodecError)
+
+
+def test_missing_weights_end_it_at_once(monkeypatch, recordings):
+    monkeypatch.setitem(codecs.PEERS, "halver", Halver(error=WeightsError("none here")))
+    assert isinstance(run(recordings, "--against", "halver").exception, WeightsError)
+
+
+def test_a_codec_that_is_not_installed_is_left_out(monkeypatch, recordings):
+    monkeypatch.setitem(codecs.PEERS, "absent", Halver(absent="absentenc"))
+    result = run(recordings, "--against", "halver,absent")
+    assert result.exit_code == 0
+    assert "left out: no command absentenc" in result.stderr
+    assert isinstance(run(recordings, "--against", "absent").exception, UsageError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "words"),
+    [
+        (["."], UsageError, "a reference and its decoded version"),
+        (["a", "b", "c"], UsageError, "a reference and its decoded version"),
+        (["nowhere.wav", "."], FileError, "nowhere.wav"),
+        ([".", "pyproject.toml"], UsageError, "two files or two folders"),
+        ([".", ".", "--model", "x"], UsageError, "--model"),
+        ([".", "--rates", "6", "--align"], UsageError, "--align"),
+        ([".", "--rates", "six"], UsageError, "1.5,3,6"),
+        ([".", "--rates", "-1"], UsageError, "1.5,3,6"),
+        ([".", "--rates", "inf"], UsageError, "1.5,3,6"),
+        ([".", "--rates", "6", "--weights", "nowhere"], FileError, "nowhere"),
+        ([".", "--against", "wax"], UsageError, "known are opus, mp3"),
+        ([".", "--against", "opus", "--jobs", "0"], UsageError, "--jobs"),
+        ([".", "--against", "opus", "--csv", "pyproject.toml"], FileError, "-f"),
+        ([".", "--against", "opus", "--csv", "nowhere/t.csv"], FileError, "no such folder"),
+        ([".", "--against", "opus", "--plot", "t.txt"], UsageError, "ends in .png"),
+    ],
+)
+def test_impossible_requests_are_refused_in_words(monkeypatch, tmp_path, arguments, kind, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").touch()
+    result = run(*arguments)
+    assert type(result.exception) is kind
+    assert words in str(result.exception)
+
+
+def test_no_path_is_a_usage_error():
+    assert run().exit_code == UsageError.exit_code
+
+
+def test_a_plot_is_drawn(recordings, tmp_path):
+    pytest.importorskip("matplotlib")
+    result = run(recordings, "--against", "halver", "--plot", tmp_path / "curves.png")
+    assert result.exit_code == 0, result.exception
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

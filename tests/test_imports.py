@@ -1,0 +1,98 @@
+"""Imports go downwards only, and what needs no network loads no torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "codectool").rglob("*.py"))
+NAMES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES
+}
+
+
+def part(name: str) -> str:
+    """Return the part of the package a module belongs to."""
+    return name.removeprefix("codectool").removeprefix(".").split(".")[0]
+
+
+# What each part of the package may import; besides these, anyone may read models.registry and the version.
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "nn": set(),
+    "audio": {"errors"},
+    "container": {"errors"},
+    "edits": {"errors", "audio", "container"},
+    "models": {"errors", "nn"},
+    "session": {"errors", "audio", "container", "models", "nn"},
+    "pipeline": {"errors", "audio", "container", "models", "session"},
+    "quality": {"errors", "audio", "container", "session"},
+    "cli": {"errors", "audio", "container", "models", "session", "edits", "pipeline", "quality"},
+    "__main__": {"errors", "cli"},
+}
+MAY_IMPORT_TORCH = ("codectool.nn", "codectool.models", "codectool.session", "codectool.quality")
+NOT_FAMILIES = {
+    "codectool.models",
+    "codectool.models.registry",
+    "codectool.models.search",
+    "codectool.models.loading",
+}
+FAMILIES = {name for name in NAMES if name.startswith("codectool.models")} - NOT_FAMILIES
+WITHOUT_TORCH = [
+    name for name in NAMES if part(name) in {"", "errors", "audio", "container", "edits", "cli", "__main__"}
+] + ["codectool.models.registry", "codectool.models.search"]
+
+
+def imports(name: str) -> Iterator[str]:
+    """Give every module that one imports, at its top or inside functions."""
+    for node in ast.walk(ast.parse(NAMES[name].read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: imports are written in full"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in NAMES else str(node.module)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_imports_go_downwards(name: str) -> None:
+    for other in imports(name):
+        if other.startswith("codectool.") and other != "codectool.models.registry":
+            assert part(other) in ALLOWED[part(name)] | {part(name)}, f"{name} imports {other}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_else_imports_families_torch_or_the_recipe(name: str) -> None:
+    for other in imports(name):
+        assert other.split(".")[0] != "weights"
+        if other in FAMILIES:
+            assert name in {"codectool.models.loading", "codectool.session"}, f"{name} imports {other}"
+        if other.split(".")[0] == "torch":
+            assert name.startswith(MAY_IMPORT_TORCH), f"{name} imports torch"
+
+
+def test_the_table_has_no_parts_that_are_gone() -> None:
+    assert set(ALLOWED) == {part(name) for name in NAMES} - {""}
+    assert FAMILIES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_modules_begin_alike(name: str) -> None:
+    tree = ast.parse(NAMES[name].read_text())
+    assert ast.get_docstring(tree)
+    if len(tree.body) > 1:  # more than the docstring
+        first = tree.body[1]
+        assert isinstance(first, ast.ImportFrom)
+        assert (first.module, first.names[0].name) == ("__future__", "annotations")
+
+
+def test_half_the_package_runs_without_torch() -> None:
+    program = f"import sys, {', '.join(WITHOUT_TORCH)}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
