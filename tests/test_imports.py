@@ -31,9 +31,22 @@ ALLOWED: dict[str, set[str]] = {
     "edits": {"errors", "audio", "container"},
     "models": {"errors", "nn"},
     "session": {"errors", "audio", "container", "models", "nn"},
-    "pipeline": {"errors", "audio", "container", "models", "session"},
+    "jobs": {"errors", "audio", "container"},
+    "pipeline": {"errors", "audio", "container", "models", "session", "jobs"},
+    "batch": {"errors", "audio", "container", "models", "jobs", "pipeline"},
     "quality": {"errors", "audio", "container", "session"},
-    "cli": {"errors", "audio", "container", "models", "session", "edits", "pipeline", "quality"},
+    "cli": {
+        "errors",
+        "audio",
+        "container",
+        "models",
+        "session",
+        "edits",
+        "jobs",
+        "batch",
+        "pipeline",
+        "quality",
+    },
     "__main__": {"errors", "cli"},
 }
 MAY_IMPORT_TORCH = ("codectool.nn", "codectool.models", "codectool.session", "codectool.quality")
@@ -45,7 +58,9 @@ NOT_FAMILIES = {
 }
 FAMILIES = {name for name in NAMES if name.startswith("codectool.models")} - NOT_FAMILIES
 WITHOUT_TORCH = [
-    name for name in NAMES if part(name) in {"", "errors", "audio", "container", "edits", "cli", "__main__"}
+    name
+    for name in NAMES
+    if part(name) in {"", "errors", "audio", "container", "edits", "jobs", "cli", "__main__"}
 ] + ["codectool.models.registry", "codectool.models.search"]
 
 

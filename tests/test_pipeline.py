@@ -26,15 +26,13 @@ def write_noise(path: Path, samples: int, rate_hz: int = 24_000, channels: int =
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 16000, 22050, 32000, 44100, 48000, 96000, 192000])
-def test_the_length_is_exact_at_any_rate(
-    tmp_path: Path, small_model: LoadedModel, monkeypatch: pytest.MonkeyPatch, rate_hz: int
-) -> None:
-    monkeypatch.setattr(pipeline, "load", lambda *_: small_model)  # once is enough, and takes longest
+def test_the_length_is_exact_at_any_rate(tmp_path: Path, small_model: LoadedModel, rate_hz: int) -> None:
+    loader = lambda *_: small_model  # noqa: E731 (loading once is enough, and takes longest)
     coded, decoded = str(tmp_path / "a.ecdc"), tmp_path / "b.wav"
     for samples in LENGTHS_SAMPLES:
         source = write_noise(tmp_path / "a.wav", samples, rate_hz)
-        encoding = pipeline.encode(EncodeJob(source, coded, overwrite=True))
-        decoding = pipeline.decode(DecodeJob(coded, str(decoded), overwrite=True))
+        encoding = pipeline.encode(EncodeJob(source, coded, overwrite=True), loader=loader)
+        decoding = pipeline.decode(DecodeJob(coded, str(decoded), overwrite=True), loader=loader)
         assert encoding.duration_s == decoding.duration_s == samples / rate_hz
         assert decoding.rate_hz == rate_hz
         assert not decoding.damage
@@ -97,7 +95,7 @@ def test_a_small_file_cannot_claim_endless_silence(
     sequence_numbers: list[int],
     is_refused: bool,
 ) -> None:
-    monkeypatch.setattr(pipeline, "LONGEST_LOSS_S", 4)
+    monkeypatch.setattr("codectool.pipeline.playing.LONGEST_LOSS_S", 4)
     source, target = tmp_path / "a.ecdc", tmp_path / "a.raw"
     source.write_bytes(forged(small_model, sequence_numbers))
     job = DecodeJob(str(source), str(target), weights=small_model.weights_path, raw="s16le")

@@ -109,7 +109,7 @@ class Reader:
 
         A frame that the last packet has room for is found in it, there or not: at the end no audio follows.
         Raises UsageError on a pipe, and DataError if that packet is not there: the file is damaged or too
-        short, and reading from the start tells which.
+        short. The reader then is at the first packet again, and reading on tells which.
         """
         if self._origin is None:
             raise UsageError("a pipe cannot be sought in: read it from the start")
@@ -118,15 +118,20 @@ class Reader:
         header, index = self.header, frame // self.header.frames_per_packet
         packet_bytes = OVERHEAD_BYTES + header.payload_bytes(header.frames_per_packet)
         position = header.size_bytes + index * packet_bytes
+        self._go_to(position, index)
+        landed = self._candidate() if self._source.fill(HEAD.size) else None
+        # With tags before it the last packet is numbered one too high for its place: a match is by chance.
+        if not isinstance(landed, Packet) or landed.sequence != index or landed.flags & Flag.TAGGED:
+            self._go_to(header.size_bytes, 0)
+            raise DataError(f"no packet with frame {frame} at byte {position}: read the file from the start")
+
+    def _go_to(self, position: int, index: int) -> None:
+        assert self._origin is not None
         self._stream.seek(self._origin + position)
         self._source = ByteSource(self._stream, position)
         self._next_index = index
         self._held_tags = self._damage = None
         self._finished = self.complete = False
-        landed = self._candidate() if self._source.fill(HEAD.size) else None
-        # With tags before it the last packet is numbered one too high for its place: a match is by chance.
-        if not isinstance(landed, Packet) or landed.sequence != index or landed.flags & Flag.TAGGED:
-            raise DataError(f"no packet with frame {frame} at byte {position}: read the file from the start")
 
     def _next_packet(self) -> Packet | None:
         """Return the next packet whose checks are good, None at the end of the stream."""

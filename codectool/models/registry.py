@@ -42,11 +42,15 @@ class ModelEntry:
         """Bits a second that one level costs."""
         return self.frame_rate_hz * self.code_bits
 
-    def levels_for(self, rate_bps: float) -> int:
-        """Return the most levels that cost no more than `rate_bps`; UsageError lists the rates if none do."""
-        levels = int(rate_bps / self.level_bps + 1e-9)
+    def levels_for(self, rate_bps: float, streams: int = 1) -> int:
+        """Return the most levels that cost no more than `rate_bps`, that of all streams together.
+
+        UsageError lists the possible rates if there are none, or more is asked than all levels cost.
+        """
+        level_bps = self.level_bps * streams
+        levels = int(rate_bps / level_bps + 1e-9)
         if not 1 <= levels <= self.levels:
-            rates = ", ".join(f"{level * self.level_bps / 1000:g}" for level in range(1, self.levels + 1))
+            rates = ", ".join(f"{level * level_bps / 1000:g}" for level in range(1, self.levels + 1))
             raise UsageError(
                 f"{rate_bps / 1000:g} kbps is not possible with {self.name}, which has {rates} kbps"
             )

@@ -1,7 +1,8 @@
-"""Where the weights of a model are looked for; no torch."""
+"""Where the weights of a model are looked for, and which they are; no torch."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from codectool.models.registry import ModelEntry
 
 WEIGHTS_VARIABLE = "CODECTOOL_WEIGHTS"
 PACKAGE_FOLDER = Path(__file__).parent.parent
+CODEBOOKS = "quantizer.codebooks"  # what the tensor is called that makes the fingerprint
 
 
 def weights_places(entry: ModelEntry) -> list[Path]:
@@ -40,3 +42,18 @@ def weights_in_place(entry: ModelEntry) -> Path | None:
         return find_weights(entry)
     except WeightsError:
         return None
+
+
+def weights_fingerprint(path: Path) -> bytes:
+    """Return what `models.loading` gives as the fingerprint of these weights, without loading them.
+
+    Raises WeightsError when they cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            codebooks = file.get_tensor(CODEBOOKS)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
+    return hashlib.sha256(codebooks.astype("<f4").tobytes()).digest()[:8]
