@@ -50,7 +50,7 @@ class EncodeJob:
             return 1
         if channels > KEPT_CHANNELS_LIMIT:
             raise UsageError(
-                f"{self.source}: has {channels} channels, and {KEPT_CHANNELS_LIMIT} at most can be kept: mix them"
+                f"{self.source}: {channels} channels, and {KEPT_CHANNELS_LIMIT} at most can be kept: mix them"
             )
         return channels
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from codectool.cli.folders import FolderOptions, folder_options, run_folder
 from codectool.cli.options import default_target, model_options, progress_bar, say
-from codectool.errors import DataError
+from codectool.errors import DataError, UsageError
 
 
 @click.command()
@@ -15,8 +16,12 @@ from codectool.errors import DataError
 @click.argument("target", metavar="[OUT]", required=False)
 @click.option("--subtype", help="Sample type of OUT, as PCM_16, PCM_24 or FLOAT.")
 @click.option("--raw", help="Write headerless PCM: s16le, s24le or f32le.")
+@click.option("--start", "start_s", type=float, default=0.0, help="Second to begin at.")
+@click.option("--duration", "duration_s", type=float, help="Seconds to decode [default: all].")
 @click.option("--strict", is_flag=True, help="Write nothing if IN is damaged.")
 @model_options(None)
+@click.option("--to", metavar="SUFFIX", help="Folder: what outputs are, as flac or ogg [default: wav].")
+@folder_options
 @click.option("-f", "--force", is_flag=True, help="Overwrite OUT.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def decode(
@@ -24,17 +29,24 @@ def decode(
     target: str | None,
     subtype: str | None,
     raw: str | None,
+    start_s: float,
+    duration_s: float | None,
     strict: bool,
     model: str | None,
     weights: Path | None,
     device: str,
+    to: str | None,
+    folder: FolderOptions,
     force: bool,
     quiet: bool,
 ) -> int:
-    """Decompress IN to OUT (default: IN with .wav; FLAC and OGG by suffix). `-` is stdin or stdout."""
-    from codectool import pipeline
+    """Decompress IN to OUT (default: IN with .wav; FLAC and OGG by suffix). `-` is stdin or stdout.
 
-    job = pipeline.DecodeJob(
+    If IN is a folder, its .ecdc files become the files of a folder OUT. What is done already is skipped.
+    """
+    from codectool.jobs import DecodeJob
+
+    job = DecodeJob(
         source=source,
         target=target or default_target(source, ".wav"),
         model=model,
@@ -44,7 +56,18 @@ def decode(
         subtype=subtype,
         raw=raw,
         strict=strict,
+        start_s=start_s,
+        duration_s=duration_s,
     )
+    if Path(source).is_dir():
+        if target is None:
+            raise UsageError(f"{source}: is a folder; name another one for the outputs")
+        return run_folder(job, f".{to or ('wav' if raw is None else 'raw')}", folder, quiet)
+    folder.refuse(source)
+    if to is not None:
+        raise UsageError(f"--to is for folders, but {source} is not one: the suffix of OUT says what it is")
+    from codectool import pipeline
+
     with progress_bar(source, quiet) as progress:
         result = pipeline.decode(job, progress)
     for note in result.notes:

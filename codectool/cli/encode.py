@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from codectool.cli.folders import FolderOptions, folder_options, run_folder
 from codectool.cli.options import Rate, default_target, model_options, progress_bar, say
+from codectool.errors import UsageError
 from codectool.models.registry import DEFAULT_MODEL
 
 
@@ -19,8 +21,17 @@ from codectool.models.registry import DEFAULT_MODEL
 @click.option("--levels", type=int, help="Number of codebook levels, instead of a rate.")
 @click.option("--raw", help="IN is headerless PCM: s16le, s24le or f32le.")
 @click.option("--rate", "raw_rate_hz", type=int, help="Sample rate of raw input, in Hz.")
-@click.option("--channels", "raw_channels", type=int, help="Channels of raw input.")
+@click.option(
+    "--channels",
+    multiple=True,
+    help="mix (default) or keep, up to 8; and the number of channels of raw input.",
+)
+@click.option(
+    "--low-latency", is_flag=True, help="Packets of 27 ms instead of 1 s: larger, but sooner there."
+)
+@click.option("--tag", "tags", multiple=True, help="A tag as key=value, besides those of IN; key= drops one.")
 @model_options(DEFAULT_MODEL)
+@folder_options
 @click.option("-f", "--force", is_flag=True, help="Overwrite OUT.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def encode(
@@ -30,24 +41,34 @@ def encode(
     levels: int | None,
     raw: str | None,
     raw_rate_hz: int | None,
-    raw_channels: int | None,
+    channels: tuple[str, ...],
+    low_latency: bool,
+    tags: tuple[str, ...],
     model: str,
     weights: Path | None,
     device: str,
+    folder: FolderOptions,
     force: bool,
     quiet: bool,
-) -> None:
-    """Compress audio IN to OUT (default: IN with .ecdc). `-` is stdin or stdout."""
+) -> int:
+    """Compress audio IN to OUT (default: IN with .ecdc). `-` is stdin or stdout.
+
+    If IN is a folder, its audio files become the files of a folder OUT. What is done already is skipped.
+    """
     if levels is not None and rate_bps is not None:
         raise click.UsageError("--levels and --bitrate say the same thing; give one of them")
-    if raw is None and (raw_rate_hz is not None or raw_channels is not None):
-        raise click.UsageError("--rate and --channels describe raw input; they need --raw")
-    if raw is not None and (raw_rate_hz is None or raw_channels is None):
-        raise click.UsageError("--raw needs --rate and --channels: headerless PCM does not say them")
-    from codectool import pipeline
+    numbers = [int(word) for word in channels if word.isdecimal()]
+    words = [word for word in channels if not word.isdecimal()]
+    if len(numbers) > 1 or len(words) > 1 or not {"mix", "keep"}.issuperset(words):
+        raise click.UsageError("--channels is mix or keep, and for raw input also their number")
+    if (raw is not None) != (raw_rate_hz is not None) or (raw is not None) != bool(numbers):
+        raise click.UsageError("--raw, --rate and --channels N go together: headerless PCM does not say them")
+    if not all("=" in tag for tag in tags):
+        raise click.UsageError("--tag takes key=value")
     from codectool.audio.pcm import RawFormat
+    from codectool.jobs import EncodeJob
 
-    job = pipeline.EncodeJob(
+    job = EncodeJob(
         source=source,
         target=target or default_target(source, ".ecdc"),
         levels=levels,
@@ -56,8 +77,18 @@ def encode(
         weights=weights,
         device=device,
         overwrite=force,
-        raw=RawFormat(raw, raw_rate_hz or 0, raw_channels or 0) if raw is not None else None,
+        raw=RawFormat(raw, raw_rate_hz or 0, numbers[0]) if raw is not None else None,
+        keep_channels=words == ["keep"],
+        low_latency=low_latency,
+        tags=dict(tag.split("=", 1) for tag in tags),
     )
+    if Path(source).is_dir():
+        if target is None:
+            raise UsageError(f"{source}: is a folder; name another one for the outputs")
+        return run_folder(job, ".ecdc", folder, quiet)
+    folder.refuse(source)
+    from codectool import pipeline
+
     with progress_bar(source, quiet) as progress:
         result = pipeline.encode(job, progress)
     for note in result.notes:
@@ -69,3 +100,4 @@ def encode(
         f"{result.duration_s / result.elapsed_s:.1f} times real time",
         quiet,
     )
+    return 0

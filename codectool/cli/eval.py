@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from codectool.cli.options import say
+
 PATH = click.Path(path_type=Path)
 
 
@@ -38,6 +40,8 @@ def eval_command(as_json: bool, **options: object) -> None:
     job = EvalJob(**options)  # type: ignore[arg-type]
     report = evaluate(job)
     click.echo(report.json() if as_json else report.text())
-    for line in [*([] if job.quiet else report.remarks()), *report.complaints()]:
-        click.echo(line, err=True)
+    for remark in report.remarks():
+        say(remark, job.quiet)
+    for complaint in report.complaints():
+        say(complaint)
     report.raise_for_failures()

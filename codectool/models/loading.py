@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from codectool.errors import WeightsError
+from codectool.errors import UsageError, WeightsError
 from codectool.models.registry import ModelEntry, find
 from codectool.models.search import find_weights
 from codectool.models.spectral import SpectralCodec
@@ -62,7 +62,11 @@ def load(name: str, weights: Path | None = None, device: str = "cpu") -> LoadedM
     if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
         raise WeightsError(f"{path}: holds values that are not finite numbers: get the file anew")
     codec.load_state_dict(tensors)
-    codec.eval().requires_grad_(False).to(device)
+    codec.eval().requires_grad_(False)
+    try:
+        codec.to(device)
+    except (RuntimeError, AssertionError) as error:  # what torch raises depends on how it was built
+        raise UsageError(f"--device {device}: not usable here ({str(error).splitlines()[0]})") from error
     return LoadedModel(entry, codec, fingerprint_of(codec.quantizer.codebooks), path)
 
 

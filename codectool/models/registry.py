@@ -76,11 +76,11 @@ MODELS: dict[str, ModelEntry] = {
             levels=32,
             codebook_size=1024,
             weights_file="base_24khz.safetensors",
-            fingerprint=bytes.fromhex("0000000000000000"),
+            fingerprint=bytes.fromhex("676f30a5870b9e16"),
             licence="CC BY 4.0",
             causal=True,
             latency_samples=640,
-            parameters=0,
+            parameters=8_995_266,
         ),
     )
 }

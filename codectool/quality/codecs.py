@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Protocol
 
 import codectool
 from codectool.errors import CodecError, DataError, FileError, UsageError, WeightsError
+from codectool.models.registry import DEFAULT_MODEL, find
 
 HOUSE_KINDS: Mapping[int, type[CodecError]] = {
     kind.exit_code: kind for kind in (UsageError, DataError, FileError, WeightsError)
@@ -58,25 +60,25 @@ class HouseCodec:
     """codectool itself, as a fresh process for each file."""
 
     rates_bps: tuple[int, ...]
-    model: str | None = None
+    name: str = DEFAULT_MODEL
     weights: Path | None = None
     keeps_time: bool = True
-
-    @property
-    def name(self) -> str:
-        return self.model or "codectool"
 
     def missing(self) -> str | None:
         return None
 
     def version(self) -> str:
-        return f"codectool {codectool.__version__}"
+        return f"codectool {codectool.__version__}, weights {self._weights_told_apart()}"
+
+    def _weights_told_apart(self) -> str:
+        if not self.weights:
+            return find(self.name).fingerprint.hex()  # which the files carry and decoding insists on
+        return f"{self.weights.name} sha256 {hashlib.sha256(self.weights.read_bytes()).hexdigest()}"
 
     def roundtrip(self, source: Path, rate_bps: int, workdir: Path) -> Trip:
         encoded, decoded = workdir / "house.ecdc", workdir / "house.wav"
         command = [sys.executable, "-m", "codectool"]
-        choice = ["--model", self.model] if self.model else []
-        choice += ["--weights", str(self.weights)] if self.weights else []
+        choice = ["--model", self.name, *(["--weights", str(self.weights)] if self.weights else [])]
         rate = f"{rate_bps / 1000:g}kbps"
         _run([*command, "encode", str(source), str(encoded), "-b", rate, "-q", "-f", *choice], HOUSE_KINDS)
         _run([*command, "decode", str(encoded), str(decoded), "-q", "-f", *choice], HOUSE_KINDS)

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from codectool.audio.atomic import open_atomic
 from codectool.errors import CodecError, FileError, UsageError
+from codectool.models.registry import DEFAULT_MODEL, find
 from codectool.quality.codecs import PEERS, Codec, HouseCodec
 from codectool.quality.metrics import available_metrics
 from codectool.quality.plot import check_plot, draw_plot
@@ -79,7 +80,8 @@ def choose_codecs(job: EvalJob) -> tuple[list[Codec], list[str]]:
     codecs: list[Codec] = []
     notes = []
     if job.rates is not None:
-        codecs.append(HouseCodec(parse_rates(job.rates), job.model, job.weights))
+        model = find(job.model or DEFAULT_MODEL)
+        codecs.append(HouseCodec(parse_rates(job.rates), model.name, job.weights))
     for name in dict.fromkeys(job.against.split(",")) if job.against is not None else ():
         peer = PEERS.get(name.strip())
         if peer is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -10,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import codectool
-from codectool.quality.codecs import Codec, HouseCodec
+from codectool.quality.codecs import Codec
 from codectool.quality.metrics import METRICS
 
 
@@ -30,8 +29,6 @@ def provenance(codecs: Iterable[Codec] = ()) -> dict[str, str]:
     facts |= {package: _installed(package) for package in ["torch", "numpy", "soxr", *packages]}
     for codec in codecs:
         facts[codec.name] = codec.version()
-        if isinstance(codec, HouseCodec) and codec.weights:
-            facts["weights"] = f"{codec.weights.name} sha256 {_sha256(codec.weights)}"
     return facts
 
 
@@ -50,8 +47,3 @@ def _installed(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()

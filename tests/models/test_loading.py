@@ -107,3 +107,9 @@ def test_rates_never_exceed_what_was_asked() -> None:
         for rate_bps in (0, entry.level_bps - 1, entry.level_bps * (entry.levels + 1)):
             with pytest.raises(UsageError, match=f"{entry.level_bps / 1000:g}, "):
                 entry.levels_for(rate_bps)
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused(device: str) -> None:
+    with pytest.raises(UsageError, match=f"--device {device}"):
+        load(DEFAULT_MODEL, SHIPPED, device)

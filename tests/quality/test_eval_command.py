@@ -132,6 +132,7 @@ def test_a_codec_that_is_not_installed_is_left_out(monkeypatch, recordings):
         ([".", "--rates", "-1"], UsageError, "1.5,3,6"),
         ([".", "--rates", "inf"], UsageError, "1.5,3,6"),
         ([".", "--rates", "6", "--weights", "nowhere"], FileError, "nowhere"),
+        ([".", "--rates", "6", "--model", "wax"], UsageError, "wax"),
         ([".", "--against", "wax"], UsageError, "known are opus, mp3"),
         ([".", "--against", "opus", "--jobs", "0"], UsageError, "--jobs"),
         ([".", "--against", "opus", "--csv", "pyproject.toml"], FileError, "-f"),

@@ -1,4 +1,4 @@
-"""Write the credits of the training audio: `python -m weights.recipe.credits MANIFEST.tsv > weights/CREDITS`."""
+"""Write the credits of the training audio: `python -m weights.recipe.credits MANIFEST > weights/CREDITS`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,9 @@
+"""Many files: what is to be done is planned first, then done by workers, resumed, and reported. No torch."""
+
+from __future__ import annotations
+
+from codectool.batch.planning import BatchJob, Item, Plan, plan
+from codectool.batch.report import Outcome, Report, Status
+from codectool.batch.running import preview, run
+
+__all__ = ["BatchJob", "Item", "Outcome", "Plan", "Report", "Status", "plan", "preview", "run"]

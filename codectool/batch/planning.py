@@ -1,0 +1,190 @@
+"""Which files become which: all that can be refused is refused here, before any work starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from codectool.audio.formats import FORMAT_OF_SUFFIX, format_and_subtype
+from codectool.errors import FileError, UsageError
+from codectool.jobs import DecodeJob, EncodeJob
+
+CODED_SUFFIX = ".ecdc"
+CASE_IS_ONE = sys.platform in ("win32", "darwin")  # a.ecdc and A.ecdc are one file there
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """What to do with a folder.
+
+    Attributes:
+        each: what to do with every file; its source and target are the two folders.
+        suffix: what the names of outputs end in.
+        recursive: whether subfolders belong to it.
+        include: globs of names or of paths within the folder; empty for all files that can be read.
+        files: the only files to take, within the folder or absolute; None to search.
+        skip_existing: leave whatever is there, also what another job made.
+        workers: how many processes share the work.
+    """
+
+    each: EncodeJob | DecodeJob
+    suffix: str = CODED_SUFFIX
+    recursive: bool = False
+    include: tuple[str, ...] = ()
+    files: tuple[str, ...] | None = None
+    skip_existing: bool = False
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file to do."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do with which files, in order; `unreadable` are folders that could not be searched, and why."""
+
+    items: tuple[Item, ...]
+    unreadable: tuple[tuple[str, FileError], ...] = ()
+
+
+def plan(job: BatchJob) -> Plan:
+    """Find the files of a job and name their outputs; reads folders, changes nothing.
+
+    UsageError when two files would become one, when an output would lie outside the target folder or replace
+    an input, when a listed file is not one of the folder's, or when none is found.
+    """
+    source, target = Path(job.each.source), Path(job.each.target)
+    _check_folders(job, source, target)
+    unreadable: list[tuple[str, FileError]] = []
+    if job.files is None:
+        names = list(_search(job, source, target, unreadable))
+        if not names and not unreadable:
+            raise UsageError(f"{source}: holds no {_wanted(job)}; see --include, and -r for subfolders")
+    else:
+        names = list(dict.fromkeys(_listed(name, source, target) for name in job.files))
+    outputs = _outputs(names, job.suffix)
+    _refuse_escapes(target, outputs)
+    items = tuple(Item(str(source / name), str(target / output)) for output, name in outputs.items())
+    _refuse_replaced_inputs(items)
+    return Plan(items, tuple(unreadable))
+
+
+def job_of(job: BatchJob, item: Item) -> EncodeJob | DecodeJob:
+    """Return what one of the workers is to do with one of the files."""
+    return replace(job.each, source=item.source, target=item.target)
+
+
+def _check_folders(job: BatchJob, source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise FileError(f"{source}: is not a folder")
+    if target.exists() and not target.is_dir():
+        raise FileError(f"{target}: is not a folder; name one for the outputs")
+    if target.resolve() == source.resolve():
+        raise UsageError(f"{target}: is the folder of the inputs; name another one for the outputs")
+    for glob in job.include:
+        if not PurePath(glob).name:
+            raise UsageError(f"--include {glob!r}: is no name; write something like '*.wav'")
+    if isinstance(job.each, DecodeJob) and job.each.raw is None:
+        format_and_subtype(f"any{job.suffix}", job.each.subtype)
+    if isinstance(job.each, EncodeJob) and not job.each.keep_channels:  # else it depends on the channels
+        job.each.entry_and_levels()
+
+
+def _search(
+    job: BatchJob, source: Path, target: Path, unreadable: list[tuple[str, FileError]]
+) -> Iterator[PurePath]:
+    def note(error: OSError) -> None:
+        folder = str(error.filename)
+        unreadable.append((folder, FileError(f"{folder}: cannot be searched: {error.strerror or error}")))
+
+    outputs = os.stat(target) if target.is_dir() else None  # noqa: PTH116 (a Path's is the same)
+    for folder, subfolders, names in os.walk(source, onerror=note):
+        subfolders[:] = sorted(
+            name
+            for name in subfolders
+            if job.recursive and not _is_hidden(name) and not _is_same(Path(folder, name), outputs)
+        )
+        inside = PurePath(folder).relative_to(source)
+        for name in sorted(names):
+            if not _is_hidden(name) and _is_wanted(job, inside / name) and Path(folder, name).is_file():
+                yield inside / name
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")  # also what unfinished outputs are called
+
+
+def _is_same(folder: Path, status: os.stat_result | None) -> bool:
+    return status is not None and os.path.samestat(folder.stat(), status)
+
+
+def _is_wanted(job: BatchJob, name: PurePath) -> bool:
+    if job.include:
+        return any(name.match(glob) for glob in job.include)
+    suffix = name.suffix.lower()
+    return suffix in FORMAT_OF_SUFFIX if isinstance(job.each, EncodeJob) else suffix == CODED_SUFFIX
+
+
+def _wanted(job: BatchJob) -> str:
+    if job.include:
+        return f"file like {' or '.join(job.include)}"
+    return "audio files" if isinstance(job.each, EncodeJob) else f"{CODED_SUFFIX} files"
+
+
+def _listed(name: str, source: Path, target: Path) -> PurePath:
+    """Return a listed file as a path within the folder."""
+    path = Path(os.path.abspath(source / name))  # noqa: PTH100 (resolving would follow links out of it)
+    folders = Path(os.path.abspath(source)), source.resolve()  # noqa: PTH100
+    inside = next((path.relative_to(folder) for folder in folders if path.is_relative_to(folder)), None)
+    if inside is None or not inside.name:
+        raise UsageError(f"{name}: is listed, but not a file within {source}")
+    if any(_is_hidden(part) for part in inside.parts):
+        raise UsageError(f"{name}: is listed, but hidden files are never inputs; rename it")
+    if path.is_relative_to(os.path.abspath(target)):  # noqa: PTH100
+        raise UsageError(f"{name}: is listed, but lies among the outputs in {target}")
+    return inside
+
+
+def _outputs(names: list[PurePath], suffix: str) -> dict[PurePath, PurePath]:
+    """Return inputs by the outputs they become; UsageError for two that become one."""
+    outputs: dict[PurePath, PurePath] = {}
+    taken: dict[str, PurePath] = {}
+    for name in names:
+        output = name.with_suffix(suffix)
+        other = taken.setdefault(str(output).casefold() if CASE_IS_ONE else str(output), name)
+        if other is not name:
+            raise UsageError(f"{other} and {name} would both become {output}: rename one, or see --include")
+        outputs[output] = name
+    folders = {parent: output for output in outputs for parent in output.parents}
+    for output in outputs.keys() & folders.keys():
+        raise UsageError(
+            f"{outputs[output]} would become {output}, which is a folder for {outputs[folders[output]]}: "
+            "rename one"
+        )
+    return outputs
+
+
+def _refuse_escapes(target: Path, outputs: dict[PurePath, PurePath]) -> None:
+    """Raise UsageError if a link within the target folder would lead an output out of it."""
+    home = target.resolve()
+    links = (target / output for output in outputs if (target / output).is_symlink())
+    for place in (*{target / output.parent for output in outputs}, *links):
+        if not place.resolve().is_relative_to(home):
+            raise UsageError(
+                f"{place}: is a link that leads out of {target}; remove it or name another folder"
+            )
+
+
+def _refuse_replaced_inputs(items: tuple[Item, ...]) -> None:
+    sources = {os.path.realpath(item.source) for item in items}
+    for item in items:
+        if os.path.realpath(item.target) in sources:
+            raise UsageError(f"{item.target}: would be an output, but is an input; name another folder")

@@ -1,0 +1,103 @@
+"""Whether an output is there already: the same command again finishes the rest, and does no file twice.
+
+Outputs get their names only when they are complete, so one that is what the job would write can be trusted.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import fields
+from functools import cached_property
+from pathlib import Path
+
+import soundfile
+
+from codectool.audio.atomic import part_path
+from codectool.audio.source import open_source
+from codectool.batch.planning import BatchJob, Item, job_of
+from codectool.batch.report import Outcome, Status
+from codectool.container import read_header, scan
+from codectool.container.file import open_input
+from codectool.errors import CodecError, DataError
+from codectool.jobs import DecodeJob, EncodeJob
+from codectool.models.registry import find
+from codectool.models.search import find_weights, weights_fingerprint
+
+
+class Resumer:
+    """Knows what has been done before."""
+
+    def __init__(self, job: BatchJob) -> None:
+        self._job = job
+
+    def outcome_of(self, item: Item) -> Outcome | None:
+        """Return what is known of a file without coding it, None if it is to be done."""
+        if not os.path.lexists(item.target):
+            return None
+        try:
+            difference = None if self._job.skip_existing else self._difference(item)
+        except (CodecError, OSError) as error:
+            return Outcome(item.source, item.target, Status.FAILED, error=str(error))
+        if difference is None:
+            return Outcome(item.source, item.target, Status.SKIPPED)
+        if self._job.each.overwrite:
+            return None
+        error_line = f"{item.target}: exists already, but {difference}; use -f to overwrite it"
+        return Outcome(item.source, item.target, Status.FAILED, error=error_line)
+
+    def _difference(self, item: Item) -> str | None:
+        """Return what an existing output has that the job would not write, None if nothing."""
+        job = job_of(self._job, item)
+        return self._difference_of_coded(job) if isinstance(job, EncodeJob) else _difference_of_audio(job)
+
+    def _difference_of_coded(self, job: EncodeJob) -> str | None:
+        try:
+            with open_input(job.target) as stream:
+                found = read_header(stream)
+        except DataError:
+            return "is not an .ecdc file that can be read"
+        with open_source(job.source, raw=job.raw) as source:
+            expected = job.header(source, self.fingerprint)
+        differences = (
+            f"has {field.name.replace('_', ' ')} {_shown(was)}, not {_shown(would_be)}"
+            for field in fields(expected)
+            if (was := getattr(found, field.name)) != (would_be := getattr(expected, field.name))
+        )
+        return next(differences, None)
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """The fingerprint of the weights to encode with; WeightsError when there are none."""
+        assert isinstance(self._job.each, EncodeJob)
+        return weights_fingerprint(find_weights(find(self._job.each.model), self._job.each.weights))
+
+
+def remove_part(target: str) -> None:
+    """Remove what a run that was killed left of an output."""
+    with suppress(OSError):
+        part_path(Path(os.path.realpath(target))).unlink()
+
+
+def _difference_of_audio(job: DecodeJob) -> str | None:
+    with open_input(job.source) as stream:
+        coded = scan(stream)
+    if job.raw is not None:
+        return "headerless PCM does not say what it holds"
+    try:
+        with soundfile.SoundFile(job.target) as audio:
+            found = audio.frames, audio.samplerate, audio.channels
+    except (soundfile.LibsndfileError, OSError):
+        return "is not audio that can be read"
+    if coded.total_samples is None:
+        return "the end of the coded file is missing, so that its length is not known"
+    rate_hz = coded.header.original_rate_hz
+    first = round(job.start_s * rate_hz)
+    end = coded.total_samples if job.duration_s is None else first + round(job.duration_s * rate_hz)
+    expected = min(end, coded.total_samples) - first, rate_hz, coded.header.streams
+    shown = "{} samples at {} Hz in {} channels"
+    return None if found == expected else f"holds {shown.format(*found)}, not {shown.format(*expected)}"
+
+
+def _shown(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

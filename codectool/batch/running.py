@@ -1,0 +1,62 @@
+"""Doing a plan: what is there already is skipped, the rest goes to workers, no failure stops the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from codectool.batch.planning import BatchJob, Plan, job_of
+from codectool.batch.pool import Job, Pool
+from codectool.batch.report import Outcome, Status
+from codectool.batch.resume import Resumer, remove_part
+from codectool.errors import FileError
+from codectool.jobs import EncodeJob
+
+Record = Callable[[Outcome], None]  # told of every file as soon as something has come of it
+
+
+def run(job: BatchJob, plan: Plan, record: Record) -> None:
+    """Do the plan, telling `record` what came of each file.
+
+    Raises WeightsError when there are no weights to encode with, and FileError when the target folder cannot
+    be made; whatever is wrong with one file is in its outcome.
+    """
+    resumer = Resumer(job)
+    if isinstance(job.each, EncodeJob):
+        resumer.fingerprint  # noqa: B018 (weights that are missing would fail every file)
+    _make_folder(Path(job.each.target))
+    _record_unreadable(plan, record)
+    with Pool(job.workers) as pool:
+        for outcome in pool.outcomes(_jobs_left(job, plan, resumer, record)):
+            record(outcome)
+
+
+def preview(job: BatchJob, plan: Plan, record: Record) -> None:
+    """Tell `record` what `run` would do, and do nothing."""
+    resumer = Resumer(job)
+    _record_unreadable(plan, record)
+    for item in plan.items:
+        record(resumer.outcome_of(item) or Outcome(item.source, item.target, Status.PLANNED))
+
+
+def _jobs_left(job: BatchJob, plan: Plan, resumer: Resumer, record: Record) -> Iterator[Job]:
+    for item in plan.items:
+        outcome = resumer.outcome_of(item)
+        if outcome is None:
+            yield job_of(job, item)
+            continue
+        if outcome.status is Status.SKIPPED:
+            remove_part(item.target)  # of a run that was killed while it made it anew
+        record(outcome)
+
+
+def _record_unreadable(plan: Plan, record: Record) -> None:
+    for folder, error in plan.unreadable:
+        record(Outcome(folder, "", Status.FAILED, error=str(error)))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be made: {error.strerror or error}") from error

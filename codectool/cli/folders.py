@@ -1,0 +1,147 @@
+"""Folders on the command line: the options that encode and decode share, and what is shown of a run."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+import click
+
+from codectool.cli.options import say
+from codectool.errors import FileError, UsageError
+
+if TYPE_CHECKING:
+    from codectool.batch import Outcome, Report
+    from codectool.jobs import DecodeJob, EncodeJob
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+OPTIONS = (
+    click.option("-r", "--recursive", is_flag=True, help="Folder: with its subfolders."),
+    click.option(
+        "--include", multiple=True, metavar="GLOB", help="Folder: only such files; may be repeated."
+    ),
+    click.option("--files-from", metavar="LIST", help="Folder: only files listed in LIST (- is stdin)."),
+    click.option(
+        "--jobs", type=click.IntRange(1), metavar="N", help="Folder: processes [default: one a core]."
+    ),
+    click.option(
+        "--skip-existing", is_flag=True, help="Folder: leave any output that is there, even another."
+    ),
+    click.option("--dry-run", is_flag=True, help="Folder: print what would be done, and do nothing."),
+    click.option("--report", metavar="FILE", help="Folder: append a line of JSON to FILE for every file."),
+)
+
+
+@dataclass(frozen=True)
+class FolderOptions:
+    """What was asked for a folder, and does not concern a single file."""
+
+    recursive: bool
+    include: tuple[str, ...]
+    files_from: str | None
+    jobs: int | None
+    skip_existing: bool
+    dry_run: bool
+    report: str | None
+
+    def refuse(self, source: str) -> None:
+        """Raise UsageError if any was given, for a source that is not a folder."""
+        for option in fields(self):
+            if getattr(self, option.name):
+                name = option.name.replace("_", "-")
+                raise UsageError(f"--{name} is for folders, but {source} is not one")
+
+
+def folder_options(command: Decorated) -> Decorated:
+    """Add the options to a command, which gets them as one, `folder`."""
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> Any:
+        folder = FolderOptions(**{option.name: given.pop(option.name) for option in fields(FolderOptions)})
+        return command(folder=folder, **given)
+
+    decorated: Any = with_options
+    for option in reversed(OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]  # the same command with more options
+
+
+def run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions, quiet: bool) -> int:
+    """Do a folder, saying what fails as it does and a summary at the end; give the exit code."""
+    if each.target == "-":
+        raise UsageError("-: many outputs cannot go to stdout; name a folder for them")
+    if folder.files_from is not None and (folder.include or folder.recursive):
+        raise UsageError("--files-from says which files, so -r and --include have no meaning; leave them out")
+    from codectool import batch
+
+    job = batch.BatchJob(
+        each=each,
+        suffix=suffix,
+        recursive=folder.recursive,
+        include=folder.include,
+        files=None if folder.files_from is None else _listed_in(folder.files_from),
+        skip_existing=folder.skip_existing,
+        workers=folder.jobs or _cores(),
+    )
+    plan = batch.plan(job)
+    with ExitStack() as opened:
+        report = batch.Report(_open_report(folder.report, opened))
+        listing = folder.dry_run and folder.report != "-"
+        # Also of what was done before Ctrl-C, but not after an error that let nothing begin.
+        opened.callback(lambda: say(report.summary(), quiet or bool(plan.items and not report.counts)))
+        record = opened.enter_context(_shown(report, len(plan.items), quiet, listing))
+        (batch.preview if folder.dry_run else batch.run)(job, plan, record)
+    return report.exit_code
+
+
+def _listed_in(name: str) -> tuple[str, ...]:
+    """Return the lines of a list; names of files are bytes, and need not be text."""
+    try:
+        lines = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).splitlines()
+    except OSError as error:
+        raise FileError(f"{name}: cannot be read: {error.strerror or error}") from error
+    return tuple(os.fsdecode(line) for line in lines if line.strip())
+
+
+def _open_report(name: str | None, opened: ExitStack) -> BinaryIO | None:
+    """Open a report to append to, unbuffered: a line is there whole or not at all."""
+    if name is None or name == "-":
+        return None if name is None else sys.stdout.buffer
+    try:
+        return opened.enter_context(Path(name).open("ab", buffering=0))
+    except OSError as error:
+        raise FileError(f"{name}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _shown(report: Report, files: int, quiet: bool, listing: bool) -> Iterator[Callable[[Outcome], None]]:
+    """Give a function that counts an outcome and shows it: failures as lines, progress on a terminal."""
+    from tqdm import tqdm
+
+    hidden = quiet or listing or not sys.stderr.isatty()
+    with tqdm(total=files, unit=" files", disable=hidden, leave=False) as bar:
+
+        def record(outcome: Outcome) -> None:
+            report.add(outcome)
+            if listing:
+                click.echo(os.fsencode(f"{outcome.status.value}: {outcome.source} -> {outcome.target}"))
+            if outcome.error is not None:
+                bar.clear()
+                named = any(name and name in outcome.error for name in (outcome.source, outcome.target))
+                say(outcome.error if named else f"{outcome.source}: {outcome.error}")
+            bar.set_postfix_str(f"{report.times_real_time:.0f} times real time", refresh=False)
+            bar.update()
+
+        yield record
+
+
+def _cores() -> int:
+    """Return how many cores this process may use: a container may have fewer than the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

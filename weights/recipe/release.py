@@ -1,0 +1,55 @@
+"""Ship a trained model: `python -m weights.recipe.release runs/next`.
+
+The run's best weights become weights/base_24khz.safetensors, with where they come from in its metadata, and
+the registry gets their fingerprint and size.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from safetensors import safe_open
+
+from codectool.models.loading import load
+from codectool.models.spectral import Config
+from weights.recipe.export import export, load_exported
+
+ROOT = Path(__file__).parents[2]
+TARGET = ROOT / "weights" / "base_24khz.safetensors"
+REGISTRY = ROOT / "codectool" / "models" / "registry.py"
+TOLD_OPTIONS = ("minutes", "batch", "segment_s", "learning_rate", "final_learning_rate", "device", "seed")
+
+
+def provenance(run: Path, steps: str) -> dict[str, str]:
+    """Return where the weights of a run come from, without paths."""
+    options = dict(line.split("=", 1) for line in (run / "options.txt").read_text().splitlines())
+    training = ", ".join(f"{name} {options[name]}" for name in TOLD_OPTIONS)
+    return {
+        "name": "base_24khz",
+        "licence": "CC BY 4.0",
+        "credits": "weights/CREDITS of codectool",
+        "recipe": "weights/recipe of codectool",
+        "training": f"steps {steps}, {training}",
+    }
+
+
+def main() -> None:
+    """Write the weights and bring the registry into line."""
+    run = Path(sys.argv[1])
+    best = run / "best.safetensors"
+    with safe_open(best, framework="pt") as file:
+        steps = file.metadata()["steps"]
+    export(load_exported(best), Config(), TARGET, provenance(run, steps))
+    model = load("base_24khz", TARGET)
+    parameters = sum(value.numel() for value in model.codec.state_dict().values())
+    text = REGISTRY.read_text()
+    text = re.sub(r'fromhex\("[0-9a-f]{16}"\)', f'fromhex("{model.fingerprint.hex()}")', text)
+    text = re.sub(r"parameters=[\d_]+", f"parameters={parameters:_}", text)
+    REGISTRY.write_text(text)
+    print(f"{TARGET.name}: fingerprint {model.fingerprint.hex()}, {parameters} parameters, {steps} steps")
+
+
+if __name__ == "__main__":
+    main()
