@@ -62,7 +62,8 @@ def decode(
     if Path(source).is_dir():
         if target is None:
             raise UsageError(f"{source}: is a folder; name another one for the outputs")
-        return run_folder(job, f".{to or ('wav' if raw is None else 'raw')}", folder, quiet)
+        suffix = (to or ("wav" if raw is None else "raw")).removeprefix(".")
+        return run_folder(job, f".{suffix}", folder, quiet)
     folder.refuse(source)
     if to is not None:
         raise UsageError(f"--to is for folders, but {source} is not one: the suffix of OUT says what it is")

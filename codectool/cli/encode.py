@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,10 @@ from codectool.cli.folders import FolderOptions, folder_options, run_folder
 from codectool.cli.options import Rate, default_target, model_options, progress_bar, say
 from codectool.errors import UsageError
 from codectool.models.registry import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from codectool.audio.pcm import RawFormat
+    from codectool.pipeline import EncodeResult
 
 
 @click.command()
@@ -57,15 +62,8 @@ def encode(
     """
     if levels is not None and rate_bps is not None:
         raise click.UsageError("--levels and --bitrate say the same thing; give one of them")
-    numbers = [int(word) for word in channels if word.isdecimal()]
-    words = [word for word in channels if not word.isdecimal()]
-    if len(numbers) > 1 or len(words) > 1 or not {"mix", "keep"}.issuperset(words):
-        raise click.UsageError("--channels is mix or keep, and for raw input also their number")
-    if (raw is not None) != (raw_rate_hz is not None) or (raw is not None) != bool(numbers):
-        raise click.UsageError("--raw, --rate and --channels N go together: headerless PCM does not say them")
     if not all("=" in tag for tag in tags):
         raise click.UsageError("--tag takes key=value")
-    from codectool.audio.pcm import RawFormat
     from codectool.jobs import EncodeJob
 
     job = EncodeJob(
@@ -77,8 +75,8 @@ def encode(
         weights=weights,
         device=device,
         overwrite=force,
-        raw=RawFormat(raw, raw_rate_hz or 0, numbers[0]) if raw is not None else None,
-        keep_channels=words == ["keep"],
+        raw=_raw_format(raw, raw_rate_hz, channels),
+        keep_channels="keep" in channels,
         low_latency=low_latency,
         tags=dict(tag.split("=", 1) for tag in tags),
     )
@@ -93,11 +91,30 @@ def encode(
         result = pipeline.encode(job, progress)
     for note in result.notes:
         say(note, quiet)
-    say(
-        f"{job.target}: {result.duration_s:.2f} s, {result.nominal_bps / 1000:g} kbps nominal, "
+    say(_summary(job.target, result), quiet)
+    return 0
+
+
+def _raw_format(raw: str | None, raw_rate_hz: int | None, channels: tuple[str, ...]) -> RawFormat | None:
+    """Return what raw input is, None for a file that says so itself; UsageError for halves of an answer."""
+    from codectool.audio.pcm import RawFormat
+
+    numbers = [int(word) for word in channels if word.isdecimal()]
+    words = [word for word in channels if not word.isdecimal()]
+    if len(numbers) > 1 or len(words) > 1 or not {"mix", "keep"}.issuperset(words):
+        raise click.UsageError("--channels is mix or keep, and for raw input also their number")
+    if raw is None and (raw_rate_hz is not None or numbers):
+        raise click.UsageError("--rate and --channels N describe raw input; they need --raw")
+    if raw is not None and (raw_rate_hz is None or not numbers):
+        raise click.UsageError("--raw needs --rate and --channels N: headerless PCM does not say them")
+    return RawFormat(raw, raw_rate_hz or 0, numbers[0]) if raw is not None else None
+
+
+def _summary(target: str, result: EncodeResult) -> str:
+    """Return the one line that tells how an encode went."""
+    return (
+        f"{target}: {result.duration_s:.2f} s, {result.nominal_bps / 1000:g} kbps nominal, "
         f"{result.actual_bps / 1000:.2f} kbps actual, "
         f"{result.pcm_bytes / result.bytes_written:.1f} times smaller than 16-bit PCM, "
-        f"{result.duration_s / result.elapsed_s:.1f} times real time",
-        quiet,
+        f"{result.duration_s / result.elapsed_s:.1f} times real time"
     )
-    return 0
