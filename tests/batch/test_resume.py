@@ -1,0 +1,134 @@
+"""What is there already: trusted, refused or done anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from codectool import pipeline
+from codectool.batch import BatchJob, Item, Status
+from codectool.batch.resume import Resumer, remove_part
+from codectool.errors import WeightsError
+from codectool.jobs import DecodeJob, EncodeJob
+from codectool.models.loading import LoadedModel
+from codectool.models.search import weights_fingerprint
+from tests.batch.conftest import RATE_HZ, write_noise
+
+ITEM = Item("in/a.wav", "out/a.ecdc")
+BACK = Item("out/a.ecdc", "back/a.wav")
+
+
+@pytest.fixture
+def encoded(folder: Path, small_model: LoadedModel) -> EncodeJob:
+    """One recording and what it became, and the job that encodes the folder again."""
+    write_noise(Path(ITEM.source), 2 * RATE_HZ)
+    Path("out").mkdir()
+    job = EncodeJob("in", "out", weights=small_model.weights_path)
+    pipeline.encode(replace(job, source=ITEM.source, target=ITEM.target), loader=lambda *_: small_model)
+    return job
+
+
+@pytest.fixture
+def decoded(encoded: EncodeJob, small_model: LoadedModel) -> DecodeJob:
+    """What that became again, and the job that decodes the folder once more."""
+    Path("back").mkdir()
+    job = DecodeJob("out", "back")
+    pipeline.decode(replace(job, source=BACK.source, target=BACK.target), loader=lambda *_: small_model)
+    return job
+
+
+def status(job: EncodeJob | DecodeJob, item: Item, *, skip_existing: bool = False) -> tuple[Status, str]:
+    """Return what is known of a file, PLANNED if it is to be done, and the error."""
+    outcome = Resumer(BatchJob(job, skip_existing=skip_existing)).outcome_of(item)
+    return (Status.PLANNED, "") if outcome is None else (outcome.status, outcome.error or "")
+
+
+def test_an_encode_of_the_same_job_is_skipped(encoded: EncodeJob) -> None:
+    assert status(encoded, ITEM) == (Status.SKIPPED, "")
+    assert status(replace(encoded, rate_bps=6000.0, overwrite=True), ITEM) == (Status.SKIPPED, "")
+    Path(ITEM.target).unlink()
+    assert status(encoded, ITEM) == (Status.PLANNED, "")
+
+
+def test_an_encode_of_another_rate_is_not(encoded: EncodeJob) -> None:
+    other = replace(encoded, rate_bps=3000.0)
+    found, error = status(other, ITEM)
+    assert found is Status.FAILED
+    assert error == "out/a.ecdc: exists already, but has levels 8, not 4; use -f to overwrite it"
+    assert status(replace(other, overwrite=True), ITEM) == (Status.PLANNED, "")
+    assert status(other, ITEM, skip_existing=True) == (Status.SKIPPED, "")
+
+
+def test_an_encode_by_other_weights_is_not(encoded: EncodeJob, other_weights: Path) -> None:
+    found, error = status(replace(encoded, weights=other_weights), ITEM)
+    assert found is Status.FAILED
+    assert f"not {weights_fingerprint(other_weights).hex()};" in error
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "channels", "words"),
+    [(48_000, 1, "has original rate hz 24000, not 48000"), (24_000, 2, "has original channels 1, not 2")],
+)
+def test_an_encode_of_another_recording_is_not(
+    encoded: EncodeJob, rate_hz: int, channels: int, words: str
+) -> None:
+    soundfile.write(ITEM.source, np.zeros((100, channels)), rate_hz)
+    found, error = status(encoded, ITEM)
+    assert found is Status.FAILED
+    assert words in error
+
+
+@pytest.mark.parametrize("content", [b"", b"something else", b"ECDC\x01"])
+def test_foreign_files_are_not(encoded: EncodeJob, content: bytes) -> None:
+    Path(ITEM.target).write_bytes(content)
+    found, error = status(encoded, ITEM)
+    assert found is Status.FAILED
+    assert "is not an .ecdc file that can be read; use -f" in error
+    assert status(replace(encoded, overwrite=True), ITEM) == (Status.PLANNED, "")
+
+
+def test_a_recording_that_is_gone_is_an_error_of_its_own(encoded: EncodeJob) -> None:
+    Path(ITEM.source).unlink()
+    assert status(encoded, ITEM) == (Status.FAILED, "in/a.wav: there is no such file")
+
+
+def test_a_decode_of_the_same_file_is_skipped(decoded: DecodeJob) -> None:
+    assert status(decoded, BACK) == (Status.SKIPPED, "")
+
+
+def test_a_decode_of_another_length_is_not(decoded: DecodeJob) -> None:
+    found, error = status(replace(decoded, start_s=0.5, duration_s=1.0), BACK)
+    assert found is Status.FAILED
+    assert "holds 48000 samples at 24000 Hz in 1 channels, not 24000 samples at" in error
+    soundfile.write(BACK.target, np.zeros(RATE_HZ), RATE_HZ)
+    assert status(decoded, BACK)[0] is Status.FAILED
+    assert status(replace(decoded, start_s=0.5, duration_s=1.0), BACK) == (Status.SKIPPED, "")
+    assert status(replace(decoded, start_s=1.0, duration_s=9.0), BACK) == (Status.SKIPPED, "")
+
+
+def test_a_decode_that_cannot_be_judged_is_not(decoded: DecodeJob) -> None:
+    assert "headerless PCM" in status(replace(decoded, raw="s16le"), BACK)[1]
+    coded = Path(BACK.source)
+    coded.write_bytes(coded.read_bytes()[:-100])
+    assert "the end of the coded file is missing" in status(decoded, BACK)[1]
+    Path(BACK.target).write_bytes(b"text")
+    assert "is not audio that can be read" in status(decoded, BACK)[1]
+
+
+def test_the_fingerprint_without_loading(small_model: LoadedModel, tmp_path: Path) -> None:
+    assert weights_fingerprint(small_model.weights_path) == small_model.fingerprint
+    for content in (b"", b"not weights"):
+        (tmp_path / "bad").write_bytes(content)
+        with pytest.raises(WeightsError, match="not a readable safetensors file"):
+            weights_fingerprint(tmp_path / "bad")
+
+
+def test_parts_are_removed(folder: Path) -> None:
+    Path(".a.ecdc.part").touch()
+    remove_part("a.ecdc")
+    remove_part("b.ecdc")
+    assert list(folder.iterdir()) == []
