@@ -82,5 +82,5 @@ class Coder:
             result.duration_s,
             Path(job.source).stat().st_size,
             error=f"{job.source}: {result.damage[0]}" if result.damage else None,
-            notes=(*result.notes, *clipped, *result.damage),
+            notes=(*clipped, *result.damage),
         )

@@ -71,8 +71,6 @@ def decode(
 
     with progress_bar(source, quiet) as progress:
         result = pipeline.decode(job, progress)
-    for note in result.notes:
-        say(note, quiet)
     if result.clipped_samples:
         say(f"{job.target}: {result.clipped_samples} samples clipped", quiet)
     for damage in result.damage:

@@ -25,7 +25,6 @@ class DecodeResult:
     rate_hz: int
     elapsed_s: float
     clipped_samples: int
-    notes: list[str]
     damage: list[str] = field(default_factory=list)
 
 
@@ -66,7 +65,6 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
         rate_hz=header.original_rate_hz,
         elapsed_s=time.perf_counter() - started_s,
         clipped_samples=sink.clipped_samples,
-        notes=[],
         damage=[_describe(gap, header) for gap in reader.gaps],
     )
 
