@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -117,17 +118,21 @@ def test_codebooks_learn_the_data_and_dead_codes_come_back() -> None:
     assert len(quantizer.encode(draw(2000)[None], 1).unique()) > 12
 
 
+@pytest.mark.parametrize("adversarial", [False, True])
 def test_train_stops_saves_resumes_and_exports(
-    corpus_files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    corpus_files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adversarial: bool
 ) -> None:
     manifest, cache = corpus_files
     for name, value in {"UNQUANTIZED_STEPS": 2, "KMEANS_BATCHES": 5, "LOG_EVERY_STEPS": 1}.items():
         monkeypatch.setattr(train, name, value)
+    clock = itertools.count(0, 0.1)  # a second for every ten looks at the clock, on any machine
+    monkeypatch.setattr(train, "monotonic", lambda: next(clock))
     config = dataclasses.replace(
         train.Config(), encoder_width=8, decoder_width=8, encoder_blocks=1, decoder_blocks=1
     )
     monkeypatch.setattr(train, "Config", lambda: config)
-    options = train.Options(manifest, cache, tmp_path / "run", minutes=0.5 + 3 / 60, batch=4)
+    options = train.Options(manifest, cache, tmp_path / "run", minutes=0.5 + 2 / 60, batch=4)
+    options.adversarial = adversarial
     trainer = train.Trainer(options)
     trainer.run()
     steps = trainer.step

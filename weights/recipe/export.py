@@ -14,8 +14,13 @@ from codectool.models.spectral import Config
 
 def export(state: dict[str, Tensor], config: Config, path: Path, provenance: dict[str, str]) -> None:
     """Write `state` as float16, with the configuration and the provenance as metadata."""
-    tensors = {name: value.to(float16).cpu().contiguous() for name, value in state.items()}
     metadata = {"family": "spectral", "config": json.dumps(asdict(config)), **provenance}
+    save_tensors(state, path, metadata)
+
+
+def save_tensors(state: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write tensors as float16, under a temporary name first."""
+    tensors = {name: value.to(float16).cpu().contiguous() for name, value in state.items()}
     temporary = path.with_suffix(".part")
     save_file(tensors, temporary, metadata=metadata)
     temporary.chmod(0o644)  # safetensors makes files that only their owner can read

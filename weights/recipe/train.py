@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -19,20 +19,25 @@ import torch
 from torch import Tensor
 
 from codectool.models.spectral import Config, SpectralCodec, build
+from weights.recipe.adversary import Adversary
 from weights.recipe.augment import draw_batch
-from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Corpus, decode_corpus
-from weights.recipe.export import export, load_exported
+from weights.recipe.data import SAMPLE_RATE_HZ, Corpus, decode_corpus
+from weights.recipe.export import export, load_exported, save_tensors
 from weights.recipe.losses import MelDistance, relative_distance
+from weights.recipe.optimizers import optimizers_of
 from weights.recipe.quantizer import REPLACE_EVERY_STEPS, QuantizerTraining
+from weights.recipe.validation import held_out_distances, score_of
 
 UNQUANTIZED_STEPS = 30  # before the k-means start, so that it sees real latents
 KMEANS_BATCHES = 12
 WARM_UP_STEPS = 100  # of the learning rate, at the start and after a resume
 LOG_EVERY_STEPS = 50
 VALIDATE_EVERY_S = 400
-VALIDATED_LEVELS = (2, 8, 32)
 AVERAGE_DECAY, AVERAGE_EVERY_STEPS = 0.99, 10  # of the exported weights
 MAXIMUM_GRADIENT_NORM = 10.0
+STATE_FILE = "{stem}_training_state.safetensors"  # beside the weights STEM.safetensors
+COUNTS = "counts"  # how often each code was drawn lately
+ADVERSARY_LEARNING_RATE = 5e-4
 LOSS_WEIGHTS = {"mel": 1.0, "time": 0.5, "commitment": 0.1}
 
 
@@ -49,6 +54,8 @@ class Options:
     learning_rate: float = 1e-3
     final_learning_rate: float = 2e-5
     resume: Path | None = None
+    adversarial: bool = False
+    judged: int = 8  # of a batch, by the adversary, which costs more than the codec
     device: str = "cpu"
     seed: int = 0
 
@@ -63,18 +70,13 @@ class Trainer:
         self.device = torch.device(options.device)
         self.model = build(Config()).to(self.device)
         self.quantizer = QuantizerTraining(self.model.quantizer)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=options.learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=1e-3,
-            fused=True,
-        )
+        self.optimizers = optimizers_of(self.model, options.learning_rate)
+        self.adversary = Adversary(ADVERSARY_LEARNING_RATE, self.device) if options.adversarial else None
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.mel = MelDistance(SAMPLE_RATE_HZ).to(self.device)
         self.step, self.first_step, self.best = 0, 0, math.inf
         self.quantized = False
-        self.started_s = time.monotonic()
+        self.started_s = monotonic()
         if options.resume is not None:
             self.resume(options.resume)
 
@@ -82,34 +84,57 @@ class Trainer:
         """Go on from a checkpoint of this script, or from shipped weights (moments are then built anew)."""
         if path.suffix == ".safetensors":
             self.model.load_state_dict(load_exported(path))
-            self.quantizer.sums = self.model.quantizer.codebooks.clone()
+            state = path.with_name(STATE_FILE.format(stem=path.stem))
+            self.resume_state(load_exported(state) if state.exists() else {})
         else:
             checkpoint = torch.load(path, map_location=self.device, weights_only=True)
             self.model.load_state_dict(checkpoint["model"])
-            self.optimizer.load_state_dict(checkpoint["optimizer"])
+            for optimizer, moments in zip(self.optimizers, checkpoint["optimizers"], strict=True):
+                optimizer.load_state_dict(moments)
             self.quantizer.counts, self.quantizer.sums = checkpoint["counts"], checkpoint["sums"]
             self.average, self.step = checkpoint["average"], checkpoint["step"]
             self.best = checkpoint["best"]
+            if self.adversary is not None and "adversary" in checkpoint:
+                self.adversary.load(checkpoint["adversary"])
         self.first_step, self.quantized = self.step, True
+
+    def resume_state(self, state: dict[str, Tensor]) -> None:
+        """Take up the counts of the codes and the discriminators that were kept beside shipped weights."""
+        if COUNTS in state:
+            self.quantizer.counts = state.pop(COUNTS)
+        self.quantizer.sums = self.model.quantizer.codebooks * self.quantizer.counts[..., None]
+        if self.adversary is not None and state:
+            self.adversary.load(state)
+
+    def export_best(self) -> None:
+        """Write the weights as they would ship, and beside them what else a later run needs."""
+        best = self.options.out / "best.safetensors"
+        export(self.average, self.model.config, best, {"steps": str(self.step)})
+        state = {COUNTS: self.quantizer.counts}
+        if self.adversary is not None:
+            state |= self.adversary.state()
+        save_tensors(state, best.with_name(STATE_FILE.format(stem=best.stem)), {"steps": str(self.step)})
 
     def save(self) -> None:
         """Write all that a later run needs, under a temporary name first."""
         state = {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "counts": self.quantizer.counts,
             "sums": self.quantizer.sums,
             "average": self.average,
             "step": self.step,
             "best": self.best,
         }
+        if self.adversary is not None:
+            state["adversary"] = self.adversary.state()
         temporary = self.options.out / "checkpoint.part"
         torch.save(state, temporary)
         temporary.replace(self.options.out / "checkpoint.pt")
 
     def progress(self) -> float:
         """Return the share of the run's time that is gone."""
-        return (time.monotonic() - self.started_s) / (self.options.minutes * 60)
+        return (monotonic() - self.started_s) / (self.options.minutes * 60)
 
     def learning_rate(self) -> float:
         """Return the rate for this moment: a warm-up in steps, then a cosine in time."""
@@ -132,9 +157,26 @@ class Trainer:
         decoded: Tensor = self.model.decoder(latents)[:, self.model.decoder.latency :, 0]
         return decoded[:, : audio.shape[1]].float()
 
+    def total(self, losses: dict[str, Tensor], audio: Tensor, decoded: Tensor) -> Tensor:
+        """Return what to minimise, and add the adversary's losses to `losses`."""
+        weights = {name: weight for name, weight in LOSS_WEIGHTS.items() if name in losses}
+        total = audio.new_zeros(())
+        if self.adversary is not None:
+            judged = slice(
+                None, None, -(-len(audio) // self.options.judged)
+            )  # of all numbers of levels alike
+            with self.autocast():
+                losses |= self.adversary.learn(audio[judged], decoded[judged])
+            # a sum whose gradient at `decoded` is the balanced one, in which the mel distance weighs one
+            total = (decoded * self.adversary.gradient(losses, decoded)).sum()
+            del weights["mel"]
+        return total + torch.stack([weight * losses[name] for name, weight in weights.items()]).sum()
+
     def train_step(self) -> dict[str, float]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate()
+        rate = self.learning_rate()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         audio = self.batch()
         kept_levels = self.quantizer.draw_levels(len(audio))
         with self.autocast():
@@ -150,11 +192,12 @@ class Trainer:
             decoded = self.reconstruct(audio, latents)
         losses["mel"] = self.mel(decoded, audio)
         losses["time"] = relative_distance(decoded, audio)
-        total = torch.stack([LOSS_WEIGHTS[name] * loss for name, loss in losses.items()]).sum()
-        self.optimizer.zero_grad(set_to_none=True)
+        total = self.total(losses, audio, decoded)
+        self.model.zero_grad(set_to_none=True)
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), MAXIMUM_GRADIENT_NORM)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         if self.step % AVERAGE_EVERY_STEPS == 0:
             self.update_average()
@@ -176,34 +219,16 @@ class Trainer:
         self.quantizer.start(torch.cat(latents))
         self.quantized = True
 
-    @torch.no_grad()
-    def validate(self) -> dict[str, float]:
-        """Return mel distances on held-out audio by kind and number of levels, of the averaged weights."""
+    def averaged_model(self) -> SpectralCodec:
         model: SpectralCodec = build(self.model.config).to(self.device)
         model.load_state_dict(self.average)
-        distances: dict[str, float] = {}
-        for kind in KIND_SHARES:
-            segments = self.corpus.held_out_segments(kind, 16, 2 * SAMPLE_RATE_HZ)
-            audio = torch.from_numpy(segments).to(self.device)
-            latents = model.encoder(audio[..., None])
-            codes = model.quantizer.encode(latents)
-            for levels in VALIDATED_LEVELS:
-                decoded = model.decoder(model.quantizer.decode(codes[:, :levels]))
-                decoded = decoded[:, model.decoder.latency :, 0][:, : audio.shape[1]]
-                distances[f"{kind}_{levels}"] = self.mel(decoded, audio).item()
-        return distances
+        return model
 
     def validate_and_save(self) -> dict[str, float]:
-        distances = self.validate()
-        score = sum(share * distances[f"{kind}_8"] for kind, share in KIND_SHARES.items())
-        if score < self.best:
+        distances = held_out_distances(self.averaged_model(), self.mel, self.corpus)
+        if (score := score_of(distances)) < self.best:
             self.best = score
-            export(
-                self.average,
-                self.model.config,
-                self.options.out / "best.safetensors",
-                {"steps": str(self.step)},
-            )
+            self.export_best()
         self.save()
         return distances
 
@@ -217,7 +242,7 @@ class Trainer:
         if not options.cache.exists():
             decode_corpus(options.manifest, options.cache)
         self.corpus = Corpus(options.cache)
-        self.started_s = validated_s = time.monotonic()
+        self.started_s = validated_s = monotonic()
         sums: dict[str, float] = {}
         while self.progress() < 1 - 0.5 / options.minutes:  # half a minute is kept for the end
             if not self.quantized and self.step >= UNQUANTIZED_STEPS:
@@ -227,13 +252,13 @@ class Trainer:
             if self.step % LOG_EVERY_STEPS == 0:
                 self.log("train", sums)
                 sums = {}
-            if time.monotonic() - validated_s > VALIDATE_EVERY_S and self.quantized:
+            if monotonic() - validated_s > VALIDATE_EVERY_S and self.quantized:
                 self.log("held_out", self.validate_and_save())
-                validated_s = time.monotonic()
+                validated_s = monotonic()
         self.log("held_out", self.validate_and_save())
 
     def log(self, part: str, values: dict[str, float]) -> None:
-        elapsed_s = time.monotonic() - self.started_s
+        elapsed_s = monotonic() - self.started_s
         with (self.options.out / "log.csv").open("a", newline="") as file:
             writer = csv.writer(file)
             for name, value in values.items():
@@ -258,7 +283,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=Options.batch)
     parser.add_argument("--segment-s", type=float, default=Options.segment_s)
     parser.add_argument("--learning-rate", type=float, default=Options.learning_rate)
-    parser.add_argument("--resume", type=Path)
+    parser.add_argument("--resume", type=Path, help="a run's checkpoint.pt, or weights")
+    parser.add_argument("--adversarial", action="store_true")
+    parser.add_argument("--judged", type=int, default=Options.judged)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--seed", type=int, default=Options.seed)
     Trainer(Options(**vars(parser.parse_args()))).run()

@@ -1,0 +1,33 @@
+"""Distances on held-out audio, by which the best weights of a run are chosen."""
+
+from __future__ import annotations
+
+import torch
+
+from codectool.models.spectral import SpectralCodec
+from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Corpus
+from weights.recipe.losses import MelDistance
+
+VALIDATED_LEVELS = (2, 8, 32)
+SCORED_LEVELS = 8  # 6 kbps, the rate most asked for
+SEGMENTS, SEGMENT_S = 16, 2  # of each kind
+
+
+@torch.no_grad()
+def held_out_distances(model: SpectralCodec, mel: MelDistance, corpus: Corpus) -> dict[str, float]:
+    """Return mel distances on held-out audio, named by kind and number of levels."""
+    distances: dict[str, float] = {}
+    for kind in KIND_SHARES:
+        segments = corpus.held_out_segments(kind, SEGMENTS, SEGMENT_S * SAMPLE_RATE_HZ)
+        audio = torch.from_numpy(segments).to(model.quantizer.codebooks.device)
+        codes = model.quantizer.encode(model.encoder(audio[..., None]))
+        for levels in VALIDATED_LEVELS:
+            decoded = model.decoder(model.quantizer.decode(codes[:, :levels]))
+            decoded = decoded[:, model.decoder.latency :, 0][:, : audio.shape[1]]
+            distances[f"{kind}_{levels}"] = mel(decoded, audio).item()
+    return distances
+
+
+def score_of(distances: dict[str, float]) -> float:
+    """Return one number for the whole: the mean over the kinds by their shares, the lower the better."""
+    return sum(share * distances[f"{kind}_{SCORED_LEVELS}"] for kind, share in KIND_SHARES.items())
