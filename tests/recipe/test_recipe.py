@@ -17,7 +17,7 @@ from weights.recipe import train
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Clip, Corpus, decode_corpus, held_out_sources
 from weights.recipe.losses import MelDistance, mel_filters, relative_distance
-from weights.recipe.quantizer import QuantizerTraining, level_probabilities
+from weights.recipe.quantizer import QuantizerTraining, fit_levels, level_probabilities
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,22 @@ def test_codebooks_learn_the_data_and_dead_codes_come_back() -> None:
     # k-means may leave two centres in one cluster, so a few rows need the second level
     assert (quantized - latents).square().mean() < 0.05 * latents.square().mean()
     assert len(quantizer.encode(draw(2000)[None], 1).unique()) > 12
+
+
+def test_fitting_upper_levels_leaves_the_lower_ones_and_uses_every_code() -> None:
+    torch.manual_seed(0)
+    latents = torch.randn(2000, 4)
+    codebooks = torch.randn(3, 16, 4)
+    codebooks[2] = 100.0  # dead
+    lower = codebooks[:2].clone()
+    fit_levels(codebooks, latents, 2)
+    assert torch.equal(codebooks[:2], lower)
+    quantizer = ResidualVectorQuantizer(3, 16, 4)
+    quantizer.set_codebooks(codebooks)
+    codes = quantizer.encode(latents[None])
+    assert len(codes[0, 2].unique()) == 16
+    errors = [(quantizer.decode(codes[:, :n]) - latents).square().mean() for n in (2, 3)]
+    assert errors[1] < errors[0]
 
 
 @pytest.mark.parametrize("adversarial", [False, True])

@@ -27,6 +27,32 @@ def level_probabilities(levels: int) -> Tensor:
     return weights / weights.sum()
 
 
+def fit_levels(codebooks: Tensor, latents: Tensor, first_level: int) -> None:
+    """Set `codebooks` `[levels, size, dim]`, from one level on, by k-means on what those before it leave."""
+    residual = latents.clone()
+    for level, codebook in enumerate(codebooks):
+        if level >= first_level:
+            codebook.copy_(k_means(residual, codebook.shape[0]))
+        residual -= codebook[nearest(residual, codebook)]
+
+
+def k_means(rows: Tensor, count: int) -> Tensor:
+    """Return `count` centres of `[rows, dim]`; a centre without rows starts anew from one of them."""
+    centres = rows[torch.randperm(len(rows))[:count]].clone()
+    for _ in range(KMEANS_ROUNDS):
+        codes = nearest(rows, centres)
+        counts = torch.bincount(codes, minlength=count).float()
+        centres = torch.zeros_like(centres).index_add_(0, codes, rows) / counts.clamp(min=1)[:, None]
+        empty = counts == 0
+        centres[empty] = rows[torch.randint(len(rows), (int(empty.sum()),))]
+    return centres
+
+
+def nearest(rows: Tensor, centres: Tensor) -> Tensor:
+    """Return for each of the rows the index of the closest centre."""
+    return (rows @ centres.T - centres.square().sum(1) / 2).argmax(1)
+
+
 class QuantizerTraining:
     """The moving averages behind a quantizer's codebooks."""
 
@@ -44,19 +70,8 @@ class QuantizerTraining:
     @torch.no_grad()
     def start(self, latents: Tensor) -> None:
         """Set every codebook by k-means on the residuals `[rows, dim]` that the levels before it leave."""
-        residual = latents.clone()
         codebooks = self.quantizer.codebooks
-        for level in range(self.quantizer.levels):
-            centres = residual[torch.randperm(len(residual))[: codebooks.shape[1]]].clone()
-            for _ in range(KMEANS_ROUNDS):
-                codes = (residual @ centres.T - centres.square().sum(1) / 2).argmax(1)
-                counts = torch.bincount(codes, minlength=len(centres)).float()
-                sums = torch.zeros_like(centres).index_add_(0, codes, residual)
-                empty = counts == 0
-                centres = sums / counts.clamp(min=1)[:, None]
-                centres[empty] = residual[torch.randint(len(residual), (int(empty.sum()),))]
-            codebooks[level] = centres
-            residual -= centres[(residual @ centres.T - centres.square().sum(1) / 2).argmax(1)]
+        fit_levels(codebooks, latents, 0)
         self.counts.fill_(1)
         self.sums = codebooks.clone()
         self.quantizer.set_codebooks(codebooks)
