@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from codectool.nn.layer import Layer, State
+from codectool.nn.linear import Packable, PackedLinear
 
 
-class CausalConvolution(Layer):
+class CausalConvolution(Layer, Packable):
     """Convolve `[batch, time, inputs]` over the present and the `kernel - 1` steps before it.
 
     Before its start a stream is zero. With `groups == inputs` the convolution is depthwise.
@@ -21,6 +22,12 @@ class CausalConvolution(Layer):
         self.context = kernel - 1  # past steps the state holds
         self.receptive_field = kernel
         self.convolution = nn.Conv1d(inputs, outputs, kernel, groups=groups)
+        self._product: PackedLinear | None = None
+
+    def pack(self, dtype: torch.dtype) -> None:
+        if self.convolution.groups == 1 and self.convolution.bias is not None:
+            weight = self.convolution.weight.transpose(1, 2).flatten(1)  # [outputs, kernel * inputs]
+            self._product = PackedLinear(weight, self.convolution.bias)
 
     def initial_state(self, batch: int) -> State:
         return self.convolution.weight.new_zeros(batch, self.context, self.inputs)
@@ -37,6 +44,9 @@ class CausalConvolution(Layer):
         if extended.shape[1] == self.context:  # no new steps, and torch refuses an empty output
             empty: Tensor = extended.new_zeros(extended.shape[0], 0, self.convolution.out_channels)
             return empty
+        if self._product is not None:
+            windows = extended.unfold(1, self.context + 1, 1).transpose(2, 3)
+            return self._product(windows.flatten(2))
         # As a picture one pixel high, channels-last memory is a layout torch convolves without a copy.
         picture = extended.transpose(1, 2).unsqueeze(2)
         weight = self.convolution.weight.unsqueeze(2)
@@ -44,8 +54,11 @@ class CausalConvolution(Layer):
         return y.squeeze(2).transpose(1, 2)
 
 
-class ConvNeXtBlock(Layer):
+class ConvNeXtBlock(Layer, Packable):
     """Depthwise causal convolution, layer norm, two pointwise products with GELU between, added to the input.
+
+    Of a packed block the two products have the type it was packed for, and all else is float32: rounding them
+    to bfloat16 is like noise on what is added, while the sum of all blocks stays exact.
 
     Source: Liu et al., A ConvNet for the 2020s (arXiv 2201.03545), as used over frames by Siuzdak, Vocos
     (arXiv 2306.00814).
@@ -59,6 +72,13 @@ class ConvNeXtBlock(Layer):
         self.expand = nn.Linear(width, width * expansion)
         self.project = nn.Linear(width * expansion, width)
         self.scale = nn.Parameter(torch.full((width,), initial_scale))
+        self._products: tuple[PackedLinear, PackedLinear] | None = None
+
+    def pack(self, dtype: torch.dtype) -> None:
+        self._products = (
+            PackedLinear(self.expand.weight, self.expand.bias, dtype, gelu=True),
+            PackedLinear(self.scale[:, None] * self.project.weight, self.scale * self.project.bias, dtype),
+        )
 
     def initial_state(self, batch: int) -> State:
         return self.depthwise.initial_state(batch)
@@ -71,20 +91,28 @@ class ConvNeXtBlock(Layer):
         return x + self._mix(self.depthwise(x))
 
     def _mix(self, y: Tensor) -> Tensor:
+        if self._products is not None:
+            expand, project = self._products
+            return project(expand(self.norm(y)))
         mixed: Tensor = self.scale * self.project(F.gelu(self.expand(self.norm(y))))
         return mixed
 
 
-class Pointwise(Layer):
+class Pointwise(Layer, Packable):
     """Apply any module that treats each time step alone, such as a linear map or a norm."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
+        self._product: PackedLinear | None = None
+
+    def pack(self, dtype: torch.dtype) -> None:
+        if isinstance(self.module, nn.Linear):
+            self._product = PackedLinear(self.module.weight, self.module.bias)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         return self.forward(x), state
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.module(x)
+        y: Tensor = self.module(x) if self._product is None else self._product(x)
         return y

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeAlias, Union
 
-import torch
 from torch import Tensor, nn
 
 State: TypeAlias = Union[Tensor, tuple["State", ...]]  # noqa: UP007 (a recursive alias needs Union on 3.10)
@@ -24,34 +23,37 @@ class Layer(nn.Module):
         ratio: output steps per input step.
         latency: output steps that come before the one belonging to the first input.
         receptive_field: input steps one output step depends on, or None if unbounded.
+        first_push: the fewest input steps a stream begins with, whole hops; a shorter one is only finished.
     """
 
     hop: int = 1
     ratio: Fraction = Fraction(1)
     latency: int = 0
     receptive_field: int | None = 1
+    first_push: int = 0
 
     def initial_state(self, batch: int) -> State:
         """Return the state of a stream that has seen nothing; `batch` streams run side by side."""
         return ()
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Take `[batch, whole hops (0 allowed), channels]`; return the output and the next state."""
+        """Take `[batch, whole hops (0 allowed), channels]`; return the output and the next state.
+
+        The first steps that are not empty are at least `first_push`.
+        """
         raise NotImplementedError
 
     def finish(self, rest: Tensor, state: State) -> Tensor:
-        """End a stream with the `rest` that is shorter than a hop; return its last output."""
+        """End a stream with the `rest` of it, of any length; return its last output."""
         return self.step(rest, state)[0]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output for a whole signal `[batch, time, channels]`."""
-        whole = x.shape[1] // self.hop * self.hop
-        y, state = self.step(x[:, :whole], self.initial_state(x.shape[0]))
-        return torch.cat((y, self.finish(x[:, whole:], state)), dim=1)
+        return self.finish(x, self.initial_state(x.shape[0]))
 
 
 class Chain(Layer):
-    """Layers one after the other, itself a layer; its hop, ratio, latency and reach follow from its parts.
+    """Layers one after the other, itself a layer; all that it declares follows from its parts.
 
     The chain's hop is the smallest with which every part gets whole hops of its own.
     """
@@ -60,7 +62,7 @@ class Chain(Layer):
         super().__init__()
         self.parts = nn.ModuleList(parts)
         self.hop = 1
-        ratio, latency = Fraction(1), Fraction(0)
+        ratio, latency, first = Fraction(1), Fraction(0), Fraction(0)
         reach: Fraction | None = Fraction(1)
         for part in parts:
             steps = int(self.hop * ratio)  # a chain's hop makes this many steps for this part
@@ -68,11 +70,13 @@ class Chain(Layer):
             if reach is not None:
                 # (steps beyond the first) are counted in the chain's own input steps
                 reach = None if part.receptive_field is None else reach + (part.receptive_field - 1) / ratio
+            first = max(first, part.first_push / ratio)
             ratio *= part.ratio
             latency = latency * part.ratio + part.latency
         self.ratio = ratio
         self.latency = int(latency)
-        self.receptive_field = None if reach is None else -int(-reach // 1)
+        self.receptive_field = None if reach is None else math.ceil(reach)
+        self.first_push = math.ceil(first / self.hop) * self.hop
 
     def __iter__(self):  # type: ignore[no-untyped-def]  # nn.ModuleList yields plain modules
         return iter(self.parts)
@@ -88,12 +92,9 @@ class Chain(Layer):
         return x, tuple(states)
 
     def finish(self, rest: Tensor, state: State) -> Tensor:
-        x = rest
         for part, part_state in zip(self, state, strict=True):
-            whole = x.shape[1] // part.hop * part.hop
-            y, part_state = part.step(x[:, :whole], part_state)
-            x = torch.cat((y, part.finish(x[:, whole:], part_state)), dim=1)
-        return x
+            rest = part.finish(rest, part_state)
+        return rest
 
     def forward(self, x: Tensor) -> Tensor:
         for part in self:

@@ -11,8 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from codectool.nn.linear import Packable, PackedLinear
 
-class ResidualVectorQuantizer(nn.Module):
+
+class ResidualVectorQuantizer(nn.Module, Packable):
     """Map latents `[batch, frames, dim]` to codes `[batch, levels, frames]` and back.
 
     Codebooks are `[levels, codebook_size, dim]`; any leading number of levels can be used alone.
@@ -26,6 +28,11 @@ class ResidualVectorQuantizer(nn.Module):
         self.register_buffer("codebooks", torch.zeros(levels, codebook_size, dim))
         self.register_buffer("half_norms", torch.zeros(levels, codebook_size), persistent=False)
         self.register_load_state_dict_post_hook(self._derive)  # type: ignore[no-untyped-call]
+        self._products: list[PackedLinear] = []
+
+    def pack(self, dtype: torch.dtype) -> None:
+        pairs = zip(self.codebooks, -self.half_norms, strict=True)
+        self._products = [PackedLinear(entries, bias) for entries, bias in pairs]
 
     @property
     def levels(self) -> int:
@@ -44,8 +51,17 @@ class ResidualVectorQuantizer(nn.Module):
 
     def nearest(self, residual: Tensor, level: int) -> Tensor:
         """Return for each row of `[rows, dim]` the index of the closest entry of one codebook."""
+        scores = self.scores(residual, level)
+        if self._products:  # numpy finds the first maximum in a tenth of the time torch takes
+            return torch.from_numpy(scores.numpy().argmax(axis=1))
+        return scores.argmax(dim=1)
+
+    def scores(self, residual: Tensor, level: int) -> Tensor:
+        """Return how near a level's entries are to each row, `[rows, codebook_size]`: more is nearer."""
         # |r - c|^2 = |r|^2 - 2 (r.c - |c|^2 / 2), and |r|^2 is the same for all entries
-        return torch.addmm(-self.half_norms[level], residual, self.codebooks[level].T).argmax(dim=1)
+        if self._products:
+            return self._products[level](residual)
+        return torch.addmm(-self.half_norms[level], residual, self.codebooks[level].T)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return the sum of the coded entries, `[batch, frames, dim]`, for any leading number of levels."""
@@ -62,3 +78,4 @@ class ResidualVectorQuantizer(nn.Module):
 
     def _derive(self, *_: Any) -> None:
         self.half_norms = self.codebooks.square().sum(dim=-1) / 2
+        self._products = []

@@ -51,7 +51,7 @@ class Analysis(Layer):
         return torch.cat((spectrum.real, spectrum.imag), dim=-1), samples[:, -self.hop :]
 
     def finish(self, rest: Tensor, state: State) -> Tensor:
-        hops = 1 + (rest.shape[1] > 0)  # the rest made whole, and one hop of silence to complete it
+        hops = 1 + math.ceil(rest.shape[1] / self.hop)  # made whole, and one hop of silence to complete it
         return self.step(F.pad(rest, (0, 0, 0, hops * self.hop - rest.shape[1])), state)[0]
 
 

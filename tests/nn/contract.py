@@ -13,28 +13,36 @@ from codectool.nn.layer import Layer, State
 TOLERANCE = 2e-5  # float sums depend on the shape of a product
 
 
-def awkward_lengths(hop: int) -> list[int]:
+def awkward_lengths(layer: Layer) -> list[int]:
     """Return input lengths that have broken streams before: around a hop, primes, and nothing at all."""
-    return sorted({0, 1, hop - 1, hop, hop + 1, 2 * hop, 7 * hop + 3, 11 * hop, 997 if hop > 1 else 97})
+    hop, first = layer.hop, layer.first_push
+    lengths = {0, 1, hop - 1, hop, hop + 1, 2 * hop, 7 * hop + 3, 11 * hop, 997 if hop > 1 else 97}
+    return sorted(lengths | ({first - 1, first, first + hop - 1} if first else set()))
 
 
-def pieces(x: Tensor, hop: int, seed: int | None) -> Iterator[Tensor]:
-    """Cut the whole hops of `x` one by one (seed None), or at random, empty pieces included."""
+def pieces(x: Tensor, layer: Layer, seed: int | None) -> Iterator[Tensor]:
+    """Cut off whole hops, one by one (seed None) or at random, empty pieces included; last comes the rest.
+
+    The first piece that is not empty is as long as the layer needs, or all is the rest.
+    """
     generator = torch.Generator().manual_seed(seed or 0)
-    start, end = 0, x.shape[1] // hop * hop
+    hop, start = layer.hop, 0
+    end = x.shape[1] // hop * hop if x.shape[1] >= layer.first_push else 0
     while start < end:
         hops = 1 if seed is None else int(torch.randint(0, 5, (), generator=generator))
-        yield x[:, start : min(end, start + hops * hop)]
-        start += hops * hop
+        length = max(hops * hop, layer.first_push) if start == 0 and hops else hops * hop
+        yield x[:, start : min(end, start + length)]
+        start += length
+    yield x[:, min(start, end) :]
 
 
 def stream(layer: Layer, x: Tensor, seed: int | None) -> Tensor:
     """Run `x` through the layer in steps, then finish."""
     state, outputs = layer.initial_state(x.shape[0]), []
-    for piece in pieces(x, layer.hop, seed):
+    *whole, rest = pieces(x, layer, seed)
+    for piece in whole:
         y, state = layer.step(piece, state)
         outputs.append(y)
-    rest = x[:, x.shape[1] // layer.hop * layer.hop :]
     return torch.cat((*outputs, layer.finish(rest, state)), dim=1)
 
 
@@ -47,7 +55,7 @@ def flat(state: State) -> list[Tensor]:
 def check_contract(layer: Layer, channels: int) -> None:
     """Check everything the contract promises; `channels` is the width of the layer's input."""
     before = {name: value.clone() for name, value in layer.state_dict().items()}
-    for length in awkward_lengths(layer.hop):
+    for length in awkward_lengths(layer):
         _check_steps_equal_forward(layer, torch.randn(2, length, channels))
     x = torch.randn(3, _long(layer), channels)
     _check_state_is_a_value(layer, x)
@@ -60,7 +68,7 @@ def check_contract(layer: Layer, channels: int) -> None:
 
 
 def _long(layer: Layer) -> int:
-    reach = layer.receptive_field or 4 * layer.hop
+    reach = layer.receptive_field or 4 * layer.hop + layer.first_push
     return (math.ceil(reach / layer.hop) + 20) * layer.hop
 
 
@@ -73,9 +81,10 @@ def _check_steps_equal_forward(layer: Layer, x: Tensor) -> None:
 
 
 def _check_state_is_a_value(layer: Layer, x: Tensor) -> None:
-    _, state = layer.step(x[:, : 3 * layer.hop], layer.initial_state(len(x)))
+    begun = max(3 * layer.hop, layer.first_push)
+    _, state = layer.step(x[:, :begun], layer.initial_state(len(x)))
     kept = [tensor.clone() for tensor in flat(state)]
-    piece = x[:, 3 * layer.hop : 5 * layer.hop]
+    piece = x[:, begun : begun + 2 * layer.hop]
     first, second = layer.step(piece, state)[0], layer.step(piece, state)[0]
     assert torch.equal(first, second)
     for tensor, copy in zip(flat(state), kept, strict=True):
@@ -91,13 +100,12 @@ def _check_streams_do_not_touch(layer: Layer, x: Tensor) -> None:
     alone = stream(layer, ours, None)
     our_state, their_state = layer.initial_state(1), layer.initial_state(1)
     outputs = []
-    for our_piece, their_piece in zip(
-        pieces(ours, layer.hop, None), pieces(theirs, layer.hop, None), strict=True
-    ):
+    *whole, rest = zip(pieces(ours, layer, None), pieces(theirs, layer, None), strict=True)
+    for our_piece, their_piece in whole:
         y, our_state = layer.step(our_piece, our_state)
         _, their_state = layer.step(their_piece, their_state)
         outputs.append(y)
-    outputs.append(layer.finish(ours[:, :0], our_state))
+    outputs.append(layer.finish(rest[0], our_state))
     assert torch.equal(torch.cat(outputs, dim=1), alone)
 
 

@@ -45,8 +45,9 @@ def main() -> None:
     model = load("base_24khz", TARGET)
     parameters = sum(value.numel() for value in model.codec.state_dict().values())
     text = REGISTRY.read_text()
-    text = re.sub(r'fromhex\("[0-9a-f]{16}"\)', f'fromhex("{model.fingerprint.hex()}")', text)
-    text = re.sub(r"parameters=[\d_]+", f"parameters={parameters:_}", text)
+    # The house model is the registry's first entry: the others' figures stay.
+    text = re.sub(r'fromhex\("[0-9a-f]{16}"\)', f'fromhex("{model.fingerprint.hex()}")', text, count=1)
+    text = re.sub(r"parameters=[\d_]+", f"parameters={parameters:_}", text, count=1)
     REGISTRY.write_text(text)
     print(f"{TARGET.name}: fingerprint {model.fingerprint.hex()}, {parameters} parameters, {steps} steps")
 

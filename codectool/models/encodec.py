@@ -1,0 +1,166 @@
+"""The EnCodec family: SEANet with an LSTM on both sides of a residual vector quantizer.
+
+Source: Défossez et al., High Fidelity Neural Audio Compression (arXiv 2210.13438), and the published code,
+package `encodec`, whose numbers it reproduces.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from codectool.nn.elu import Elu
+from codectool.nn.layer import Chain, Layer
+from codectool.nn.quantizer import ResidualVectorQuantizer
+from codectool.nn.recurrent import ResidualLSTM
+from codectool.nn.reflected import ReflectedConvolution, TransposedConvolution
+from codectool.nn.seanet import ResidualBlock
+
+OUTER_KERNEL = 7  # of the first and the last convolution on each side
+LSTM_LAYERS = 2
+SCALE_FLOOR = 1e-8  # of a segment of silence
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that determines an EnCodec model but its weights; the defaults are the 24 kHz model's."""
+
+    sample_rate_hz: int = 24_000
+    channels: int = 1
+    levels: int = 32
+    codebook_size: int = 1024
+    latent_dim: int = 128
+    filters: int = 32  # channels at the sample rate
+    ratios: tuple[int, ...] = (8, 5, 4, 2)  # of rates, from the frames to the samples
+    causal: bool = True
+    group_norm: bool = False
+    identity_skip: bool = False
+    normalized: bool = False  # a segment's loudness is taken out and kept beside its codes
+    segment_samples: int | None = None
+    segment_stride_samples: int | None = None
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples a frame."""
+        return math.prod(self.ratios)
+
+
+class EncodecCodec(nn.Module):
+    """Encoder, quantizer and decoder of one EnCodec model.
+
+    `encoder` takes audio `[batch, samples, channels]` to latents `[batch, frames, latent_dim]`, `decoder`
+    takes them back. They number their parts as the published code does.
+    """
+
+    encoder: Layer
+    decoder: Layer
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Chain(_encoder_parts(config))
+        self.quantizer = ResidualVectorQuantizer(config.levels, config.codebook_size, config.latent_dim)
+        self.decoder = Chain(_decoder_parts(config))
+
+    def frames_for(self, samples: int) -> int:
+        """Return how many frames so many samples make, of a stream or of a segment."""
+        return -(-samples // self.config.hop_samples)
+
+    def encode_segment(self, audio: Tensor, levels: int | None = None) -> tuple[Tensor, Tensor]:
+        """Return codes `[batch, levels, frames]` and the scale `[batch]` of a segment or a whole recording.
+
+        `audio` is `[batch, samples, channels]`, at least one sample; the scale is 1 without normalization.
+        """
+        scale = audio.new_ones(len(audio))
+        if self.config.normalized:
+            scale = SCALE_FLOOR + audio.mean(dim=2).square().mean(dim=1).sqrt()
+            audio = audio / scale[:, None, None]
+        return self.quantizer.encode(self.encoder(audio), levels), scale
+
+    def decode_segment(self, codes: Tensor, scale: Tensor) -> Tensor:
+        """Return the audio `[batch, samples, channels]` of a segment: a hop for each frame."""
+        audio: Tensor = self.decoder(self.quantizer.decode(codes))
+        return audio * scale[:, None, None]
+
+
+def _encoder_parts(config: Config) -> list[Layer]:
+    causal, group_norm = config.causal, config.group_norm
+    width = config.filters
+    parts: list[Layer] = [
+        ReflectedConvolution(config.channels, width, OUTER_KERNEL, causal=causal, group_norm=group_norm)
+    ]
+    for ratio in reversed(config.ratios):
+        parts += [
+            ResidualBlock(width, config.identity_skip, causal, group_norm),
+            Elu(),
+            ReflectedConvolution(width, 2 * width, 2 * ratio, ratio, causal, group_norm),
+        ]
+        width *= 2
+    last = ReflectedConvolution(width, config.latent_dim, OUTER_KERNEL, 1, causal, group_norm)
+    return [*parts, ResidualLSTM(width, LSTM_LAYERS), Elu(), last]
+
+
+def _decoder_parts(config: Config) -> list[Layer]:
+    causal, group_norm = config.causal, config.group_norm
+    width = config.filters * 2 ** len(config.ratios)
+    parts: list[Layer] = [
+        ReflectedConvolution(config.latent_dim, width, OUTER_KERNEL, 1, causal, group_norm),
+        ResidualLSTM(width, LSTM_LAYERS),
+    ]
+    for ratio in config.ratios:
+        parts += [
+            Elu(),
+            TransposedConvolution(width, width // 2, ratio, causal, group_norm),
+            ResidualBlock(width // 2, config.identity_skip, causal, group_norm),
+        ]
+        width //= 2
+    return [
+        *parts,
+        Elu(),
+        ReflectedConvolution(width, config.channels, OUTER_KERNEL, 1, causal, group_norm),
+    ]
+
+
+def build(config: Config) -> EncodecCodec:
+    """Return a model of this shape with untrained weights."""
+    return EncodecCodec(config)
+
+
+# How the published names of tensors, weight norm folded, become ours, in this order.
+RENAMINGS = (
+    (r"^(encoder|decoder)\.model\.", r"\1.parts."),
+    (r"\.block\.1\.", ".narrow."),
+    (r"\.block\.3\.", ".wide."),
+    (r"\.shortcut\.", ".skip."),
+    (r"\.(conv|convtr)\.\1\.", ".convolution."),
+    (r"\.(conv|convtr)\.norm\.", ".norm."),
+)
+CODEBOOK = re.compile(r"quantizer\.vq\.layers\.(\d+)\._codebook\.embed")
+
+
+def own_name(official: str) -> str:
+    """Return our name of a tensor that the published code calls `official`, weight norm folded.
+
+    The codebooks share one: they are stacked, level by level.
+    """
+    if CODEBOOK.fullmatch(official):
+        return "quantizer.codebooks"
+    for pattern, replacement in RENAMINGS:
+        official = re.sub(pattern, replacement, official)
+    return official
+
+
+def state_from_official(official: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the state dict of an `EncodecCodec` from tensors under their published names."""
+    codebooks = {
+        int(match[1]): value for key, value in official.items() if (match := CODEBOOK.fullmatch(key))
+    }
+    state = {own_name(key): value for key, value in official.items()}
+    if codebooks:
+        state["quantizer.codebooks"] = torch.stack([codebooks[level] for level in sorted(codebooks)])
+    return state

@@ -1,0 +1,1 @@
+"""Comparisons with other people's programs, which are not needed to use or to test codectool."""
