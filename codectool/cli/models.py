@@ -3,40 +3,162 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from codectool.cli.options import say, show
+
+if TYPE_CHECKING:
+    from codectool.install import Installed
+    from codectool.models.registry import ModelEntry
+
 TOKEN_WINDOW_S = 30  # the usual context when tokens are counted
+TOKENS_IN_WINDOW = f"tokens_in_{TOKEN_WINDOW_S}_s"
+Facts = dict[str, Any]
+# The two lines of a column's heading, and how a model's facts are printed under it.
+COLUMNS: tuple[tuple[str, str, Callable[[Facts], str]], ...] = (
+    ("", "model", lambda facts: str(facts["name"])),
+    ("rate", "kHz", lambda facts: f"{facts['sample_rate_hz'] / 1000:g}"),
+    ("chan-", "nels", lambda facts: str(facts["channels"])),
+    ("frames", "per s", lambda facts: f"{facts['frame_rate_hz']:g}"),
+    ("code-", "books", lambda facts: str(facts["levels"])),
+    ("bits/", "token", lambda facts: str(facts["bits_a_token"])),
+    ("tokens", "per s", lambda facts: f"{facts['tokens_a_second']:g}"),
+    ("tokens", f"in {TOKEN_WINDOW_S} s", lambda facts: f"{facts[TOKENS_IN_WINDOW]:g}"),
+    ("bit rate", "kbps", lambda facts: "{:g}-{:g}".format(*facts["bitrates_kbps"])),
+    ("", "causal", lambda facts: "yes" if facts["causal"] else "no"),
+    ("", "latency", lambda facts: _shown_latency(facts["latency_ms"])),
+    ("para-", "meters", lambda facts: f"{facts['parameters'] / 1e6:.1f} M"),
+)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a model.")
-def models(as_json: bool) -> None:
-    """List the models, what they do, and where their weights are."""
+@click.pass_context
+def models(context: click.Context, as_json: bool) -> None:
+    """List the models, what they do, and where their weights are.
+
+    The bit rate is that of the codes; latency, what the model itself adds, without packets.
+    """
+    if context.invoked_subcommand is not None:
+        return
     from codectool.models.registry import MODELS
+
+    known = [_facts(entry) for entry in MODELS.values()]
+    for line in map(json.dumps, known) if as_json else _table(known):
+        show(line)
+
+
+@models.command()
+@click.argument("name")
+@click.option("-f", "--force", is_flag=True, help="Fetch them even if they are here.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def fetch(name: str, force: bool, quiet: bool) -> None:
+    """Download the published weights of a model, check them, and keep them in the user's cache.
+
+    A download that broke off goes on where it ended.
+    """
+    from codectool import install
+
+    with _byte_bar(name, quiet) as progress:
+        installed = install.fetch(install.FetchJob(name, force), progress)
+    _report(installed, quiet)
+
+
+@models.command("import")
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("target", metavar="[OUT]", required=False, type=click.Path(path_type=Path))
+@click.option("-f", "--force", is_flag=True, help="Overwrite OUT.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def import_command(source: Path, target: Path | None, force: bool, quiet: bool) -> None:
+    """Convert a checkpoint of EnCodec, as its publishers or Hugging Face give it, to safetensors.
+
+    Without OUT it goes to the user's cache, where --model alone finds it.
+    """
+    from codectool import install
+
+    _report(install.convert(install.ImportJob(source, target, force)), quiet)
+
+
+def _report(installed: Installed, quiet: bool) -> None:
+    entry = installed.entry
+    say(f"{installed.path}: weights {installed.fingerprint.hex()} of {entry.name}", quiet)
+    if installed.note:
+        say(installed.note, quiet)
+    say(f"licence of the weights: {entry.licence}", quiet)
+
+
+@contextmanager
+def _byte_bar(name: str, quiet: bool) -> Iterator[Callable[[int], None] | None]:
+    """Give a function that shows how many bytes are there, or None where nobody would see it."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    from codectool.models.registry import find
+
+    download = find(name).download
+    total = None if download is None else download.size_bytes
+    with tqdm(desc=name, total=total, unit="B", unit_scale=True, leave=False) as bar:
+        yield lambda there: bar.update(there - bar.n) and None
+
+
+def _facts(entry: ModelEntry) -> Facts:
     from codectool.models.search import weights_in_place
 
-    for entry in MODELS.values():
-        place = weights_in_place(entry)
-        facts = {
-            "name": entry.name,
-            "sample_rate_hz": entry.sample_rate_hz,
-            "channels": entry.channels,
-            "frame_rate_hz": entry.frame_rate_hz,
-            "levels": entry.levels,
-            "bits_a_token": entry.code_bits,
-            "tokens_a_second": entry.frame_rate_hz * entry.levels,
-            f"tokens_in_{TOKEN_WINDOW_S}_s": entry.frame_rate_hz * entry.levels * TOKEN_WINDOW_S,
-            "bitrates_kbps": [entry.level_bps / 1000, entry.level_bps * entry.levels / 1000],
-            "causal": entry.causal,
-            "latency_ms": round(1000 * entry.latency_samples / entry.sample_rate_hz, 1),
-            "parameters": entry.parameters,
-            "licence": entry.licence,
-            "fingerprint": entry.fingerprint.hex(),
-            "weights": str(place) if place else None,
-        }
-        if as_json:
-            click.echo(json.dumps(facts))
+    place = weights_in_place(entry)
+    return {
+        "name": entry.name,
+        "sample_rate_hz": entry.sample_rate_hz,
+        "channels": entry.channels,
+        "frame_rate_hz": entry.frame_rate_hz,
+        "levels": entry.levels,
+        "bits_a_token": entry.code_bits,
+        "tokens_a_second": entry.frame_rate_hz * entry.levels,
+        TOKENS_IN_WINDOW: entry.frame_rate_hz * entry.levels * TOKEN_WINDOW_S,
+        "bitrates_kbps": [entry.level_bps / 1000, entry.level_bps * entry.levels / 1000],
+        "causal": entry.causal,
+        "latency_ms": round(1000 * entry.latency_samples / entry.sample_rate_hz, 1) or None,
+        "longest_s": entry.longest_samples and entry.longest_samples / entry.sample_rate_hz,
+        "parameters": entry.parameters,
+        "licence": entry.licence,
+        "fingerprint": entry.fingerprint.hex() or None,
+        "weights": str(place) if place else None,
+    }
+
+
+def _table(known: list[Facts]) -> Iterator[str]:
+    """Give the lines that people read: figures in columns, then what is too long for one."""
+    from codectool.models.registry import find
+    from codectool.models.search import WEIGHTS_VARIABLE, how_to_get
+
+    named = f" (for any model, by {WEIGHTS_VARIABLE})" if os.environ.get(WEIGHTS_VARIABLE) else ""
+    rows = [[top for top, _, _ in COLUMNS], [bottom for _, bottom, _ in COLUMNS]]
+    rows += [[show(facts) for _, _, show in COLUMNS] for facts in known]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        yield "  ".join((name.ljust(widths[0]), *padded)).rstrip()
+    for facts in known:
+        yield f"\n{facts['name']}"
+        if facts["longest_s"]:
+            yield f"  codes a recording as a whole, {facts['longest_s']:g} s at most"
+        yield f"  licence of the weights: {facts['licence']}"
+        if facts["weights"]:
+            yield f"  weights: {facts['weights']}{named}"
         else:
-            for name, value in facts.items():
-                click.echo(f"{name.replace('_', ' '):24} {value if value is not None else 'not here'}")
+            yield f"  weights: not here\n  {how_to_get(find(facts['name']))}"
+
+
+def _shown_latency(latency_ms: float | None) -> str:
+    """Return a latency; a model without one needs the whole recording."""
+    if latency_ms is None:
+        return "whole"
+    return f"{latency_ms / 1000:g} s" if latency_ms >= 1000 else f"{latency_ms:.0f} ms"

@@ -5,27 +5,48 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from codectool.errors import UsageError, WeightsError
-from codectool.models.registry import ModelEntry, find
-from codectool.models.search import find_weights
-from codectool.models.spectral import SpectralCodec
+from codectool.models.checkpoints import read_checkpoint, read_safetensors
+from codectool.models.registry import MODELS, ModelEntry, find
+from codectool.models.search import find_weights, is_pickled
+from codectool.nn.blocks import one_thread
+from codectool.nn.linear import fast_bfloat16, pack
+from codectool.nn.trial import blocks_join
+
+if TYPE_CHECKING:
+    from codectool.models.encodec import EncodecCodec
+    from codectool.models.spectral import SpectralCodec
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model ready to run; `fingerprint` identifies its codebooks."""
+    """A model ready to run; `fingerprint` identifies its codebooks.
+
+    `joins_blocks` says that blocks computed together give the same bits here as one by one.
+    """
 
     entry: ModelEntry
-    codec: SpectralCodec
+    codec: SpectralCodec | EncodecCodec
     fingerprint: bytes
     weights_path: Path
+    joins_blocks: bool = False
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model's weights, whole and checked, as tensors in the one spelling of `models.checkpoints`."""
+
+    entry: ModelEntry
+    tensors: dict[str, Tensor]
 
 
 def fingerprint_of(codebooks: Tensor) -> bytes:
@@ -33,50 +54,116 @@ def fingerprint_of(codebooks: Tensor) -> bytes:
     return hashlib.sha256(codebooks.contiguous().float().cpu().numpy().astype("<f4").tobytes()).digest()[:8]
 
 
-def load(name: str, weights: Path | None = None, device: str = "cpu") -> LoadedModel:
+@one_thread()  # others would wait for work longer than they had any
+def load(name: str, weights: Path | None = None, device: str = "cpu", precision: str = "auto") -> LoadedModel:
     """Build the model of that name with its weights, ready to run and fixed.
 
-    Raises UsageError for an unknown name, and WeightsError when the weights are missing, damaged or another
+    EnCodec's may be spelled in any way `models.checkpoints` reads. `precision`, of large products on the CPU,
+    is float32, bfloat16 or auto: what the family bears and the processor has units for. Raises UsageError for
+    an unknown name, precision or device, and WeightsError when the weights are missing, damaged or another
     model's.
     """
     entry = find(name)
     path = find_weights(entry, weights)
-    tensors, metadata = _read(path)
-    family = importlib.import_module(f"codectool.models.{entry.family}")
+    family = _family(entry)
+    tensors, metadata = _read(entry, family, path)
     try:
         config = family.Config(**(dict(entry.config) | json.loads(metadata.get("config", "{}"))))
-    except (TypeError, ValueError) as error:
+        codec: SpectralCodec | EncodecCodec = family.build(config)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise WeightsError(
             f"{path}: its metadata do not describe a {entry.family} model ({error})"
         ) from error
     _check_is(entry, config, path)
-    codec: SpectralCodec = family.build(config)
-    expected = {key: tuple(value.shape) for key, value in codec.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in tensors.items()}
-    if expected != found:
-        wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    wrong = _differences(codec.state_dict(), tensors)
+    if wrong:
         raise WeightsError(
-            f"{path}: not weights of {name}: {len(wrong)} tensors differ, the first is {wrong[0]} "
-            f"(expected {expected.get(wrong[0])}, found {found.get(wrong[0])})"
+            f"{path}: not weights of {name}: {len(wrong)} tensors differ, the first is {wrong[0]}"
         )
-    if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
-        raise WeightsError(f"{path}: holds values that are not finite numbers: get the file anew")
+    _check_finite(tensors, path)
     codec.load_state_dict(tensors)
+    del tensors  # as large as the model, of which packing makes further copies
     codec.eval().requires_grad_(False)
     try:
         codec.to(device)
     except (RuntimeError, AssertionError) as error:  # what torch raises depends on how it was built
         raise UsageError(f"--device {device}: not usable here ({str(error).splitlines()[0]})") from error
-    return LoadedModel(entry, codec, fingerprint_of(codec.quantizer.codebooks), path)
+    if codec.quantizer.codebooks.device.type == "cpu":
+        pack(codec, _product_type(precision, family))
+    fingerprint = fingerprint_of(codec.quantizer.codebooks)
+    joins_blocks = blocks_join(codec.encoder, codec.quantizer, codec.decoder)
+    return LoadedModel(entry, codec, fingerprint, path, joins_blocks)
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (not a dict)
-            return tensors, file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
+def _product_type(precision: str, family: ModuleType) -> torch.dtype:
+    bears_bfloat16 = getattr(family, "BEARS_BFLOAT16", False)
+    types = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    types["auto"] = torch.bfloat16 if bears_bfloat16 and fast_bfloat16() else torch.float32
+    if precision not in types:
+        raise UsageError(f"--precision {precision}: choose from {', '.join(sorted(types))}")
+    return types[precision]
+
+
+def identify(path: Path) -> Checkpoint:
+    """Return what a published checkpoint holds, and whose weights those are.
+
+    Raises WeightsError when it cannot be read, or holds no weights of a known model that is published so.
+    """
+    tensors, _ = read_checkpoint(path)
+    misfits = {}
+    for entry in MODELS.values():
+        family = _family(entry)
+        if not _is_published(family):
+            continue
+        expected = family.build(family.Config(**entry.config)).state_dict()
+        wrong = _differences(expected, family.state_from_official(tensors))
+        if not wrong:
+            _check_finite(tensors, path)
+            return Checkpoint(entry, tensors)
+        misfits[entry.name] = wrong
+    nearest = min(misfits, key=lambda name: len(misfits[name]))
+    raise WeightsError(
+        f"{path}: not weights of a known model; from those of {nearest} {len(misfits[nearest])} tensors "
+        f"differ, the first is {misfits[nearest][0]}"
+    )
+
+
+def _family(entry: ModelEntry) -> ModuleType:
+    return importlib.import_module(f"codectool.models.{entry.family}")
+
+
+def _is_published(family: ModuleType) -> bool:
+    """Whether a family's weights come as checkpoints that others wrote."""
+    return hasattr(family, "state_from_official")
+
+
+def _read(entry: ModelEntry, family: ModuleType, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if _is_published(family):
+        official, metadata = read_checkpoint(path)
+        return family.state_from_official(official), metadata
+    if is_pickled(path):
+        raise WeightsError(
+            f"{path}: not a safetensors file, as weights of {entry.name} are: if it is a checkpoint of "
+            "another model, name that with --model"
+        )
+    tensors, metadata = read_safetensors(path)
+    return {key: value.float() for key, value in tensors.items()}, metadata
+
+
+def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    """Return a phrase for each tensor that is missing, left over or of another shape."""
+    shapes = [{key: tuple(value.shape) for key, value in side.items()} for side in (expected, found)]
+    return [
+        f"{key} (expected {shapes[0].get(key)}, found {shapes[1].get(key)})"
+        for key in sorted(shapes[0].keys() | shapes[1].keys())
+        if shapes[0].get(key) != shapes[1].get(key)
+    ]
+
+
+def _check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    bounds = [torch.stack(torch.aminmax(value)) for value in tensors.values()]  # not a number if any is not
+    if not torch.isfinite(torch.cat(bounds)).all():
+        raise WeightsError(f"{path}: holds values that are not finite numbers: get the file anew")
 
 
 def _check_is(entry: ModelEntry, config: object, path: Path) -> None:

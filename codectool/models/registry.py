@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from codectool.errors import UsageError
+
+ENCODEC_FILES = "https://dl.fbaipublicfiles.com/encodec/v0"
+
+
+@dataclass(frozen=True)
+class Download:
+    """A published checkpoint: where it is, and what it has to be before anything uses it."""
+
+    url: str
+    size_bytes: int
+    sha256: str  # hexadecimal, or as much of its beginning as is published
 
 
 @dataclass(frozen=True)
@@ -20,12 +32,17 @@ class ModelEntry:
     levels: int
     codebook_size: int
     weights_file: str
-    fingerprint: bytes  # first 8 bytes of sha256 over the codebooks as float32 little-endian
+    fingerprint: bytes  # first 8 bytes of sha256 over the codebooks as float32 little-endian; empty: unknown
     licence: str  # of the weights
     causal: bool
-    latency_samples: int
+    latency_samples: int  # for a model that is not causal, its segment; 0 with a whole recording at once
     parameters: int
-    config: Mapping[str, int] = field(default_factory=dict)  # beyond the family's defaults
+    segment_samples: int | None = None  # what a model that is not causal codes at once; None: a stream
+    segment_stride_samples: int | None = None  # from the start of one segment to the next
+    longest_samples: int | None = None  # of a model that needs the whole recording at once
+    config: Mapping[str, Any] = field(default_factory=dict)  # beyond the family's defaults
+    download: Download | None = None  # where `codec models fetch` gets the weights
+    page: str = ""  # where people find the weights that cannot be fetched
 
     @property
     def frame_rate_hz(self) -> float:
@@ -81,6 +98,83 @@ MODELS: dict[str, ModelEntry] = {
             causal=True,
             latency_samples=640,
             parameters=8_995_266,
+        ),
+        ModelEntry(
+            name="encodec_24khz",
+            family="encodec",
+            sample_rate_hz=24_000,
+            channels=1,
+            hop_samples=320,
+            levels=32,
+            codebook_size=1024,
+            weights_file="encodec_24khz.safetensors",
+            fingerprint=b"",
+            licence="not stated; that of EnCodec's code is MIT",
+            causal=True,
+            latency_samples=320,
+            parameters=19_041_121,
+            download=Download(
+                url=f"{ENCODEC_FILES}/encodec_24khz-d7cc33bc.th",
+                size_bytes=93_171_529,
+                sha256="d7cc33bcf1aad7f2dad9836f36431530744abeace3ca033005e3290ed4fa47bf",
+            ),
+        ),
+        ModelEntry(
+            name="encodec_48khz",
+            family="encodec",
+            sample_rate_hz=48_000,
+            channels=2,
+            hop_samples=320,
+            levels=16,
+            codebook_size=1024,
+            weights_file="encodec_48khz.safetensors",
+            fingerprint=b"",
+            licence="MIT by its Hugging Face page, elsewhere not stated; that of EnCodec's code is MIT",
+            causal=False,
+            latency_samples=48_000,
+            parameters=16_953_446,
+            download=Download(
+                url=f"{ENCODEC_FILES}/encodec_48khz-7e698e3e.th", size_bytes=76_337_089, sha256="7e698e3e"
+            ),
+            segment_samples=48_000,
+            segment_stride_samples=47_520,  # segments share 1 % with the one before
+            config={
+                "sample_rate_hz": 48_000,
+                "channels": 2,
+                "levels": 16,
+                "causal": False,
+                "group_norm": True,
+                "normalized": True,
+                "segment_samples": 48_000,
+                "segment_stride_samples": 47_520,
+            },
+        ),
+        ModelEntry(
+            name="encodec_32khz",
+            family="encodec",
+            sample_rate_hz=32_000,
+            channels=1,
+            hop_samples=640,
+            levels=4,
+            codebook_size=2048,
+            weights_file="encodec_32khz.safetensors",
+            fingerprint=b"",
+            licence="CC BY-NC 4.0, as audiocraft states for its weights",
+            causal=False,
+            latency_samples=0,
+            parameters=57_925_313,
+            page="https://huggingface.co/facebook/encodec_32khz",
+            longest_samples=60 * 32_000,  # at 45 MB a second
+            # By Hugging Face, which mirrors the ends; audiocraft's default would put zeros there.
+            config={
+                "sample_rate_hz": 32_000,
+                "levels": 4,
+                "codebook_size": 2048,
+                "filters": 64,
+                "ratios": (8, 5, 4, 4),
+                "causal": False,
+                "identity_skip": True,
+            },
         ),
     )
 }

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from codectool.errors import WeightsError
 from codectool.models.registry import ModelEntry
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 WEIGHTS_VARIABLE = "CODECTOOL_WEIGHTS"
 PACKAGE_FOLDER = Path(__file__).parent.parent
-CODEBOOKS = "quantizer.codebooks"  # what the tensor is called that makes the fingerprint
+CODEBOOKS = "quantizer.codebooks"  # the house model's tensor that makes the fingerprint
+LEVEL_CODEBOOK = re.compile(r"quantizer\.(?:vq\.)?layers\.(\d+)\._?codebook\.embed")  # EnCodec's, one a level
+PICKLES = (b"PK\x03\x04", b"\x80\x02")  # how files of torch.save begin: a zip archive, before 1.6 a pickle
+
+
+def cache_folder() -> Path:
+    """Return where weights are kept that were fetched or imported."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "codectool"
 
 
 def weights_places(entry: ModelEntry) -> list[Path]:
     """Return where the weights of a model are looked for when none are named, in order."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return [
         PACKAGE_FOLDER / "_weights" / entry.weights_file,  # a wheel
         PACKAGE_FOLDER.parent / "weights" / entry.weights_file,  # a clone
-        cache / "codectool" / entry.weights_file,
+        cache_folder() / entry.weights_file,
     ]
 
 
@@ -33,7 +45,15 @@ def find_weights(entry: ModelEntry, named: Path | None = None) -> Path:
         if place.is_file():
             return place
     looked = ", ".join(str(place) for place in places)
-    raise WeightsError(f"no weights for {entry.name} at {looked}: give them with --weights FILE")
+    raise WeightsError(f"no weights for {entry.name} at {looked}: {how_to_get(entry)}")
+
+
+def how_to_get(entry: ModelEntry) -> str:
+    """Return what to do when the weights of a model are not here."""
+    if entry.download is not None:
+        return f"`codec models fetch {entry.name}` downloads them, or give them with --weights FILE"
+    where = f"get model.safetensors from {entry.page}, and " if entry.page else ""
+    return f"{where}give them with --weights FILE"
 
 
 def weights_in_place(entry: ModelEntry) -> Path | None:
@@ -44,16 +64,51 @@ def weights_in_place(entry: ModelEntry) -> Path | None:
         return None
 
 
+def is_pickled(path: Path) -> bool:
+    """Tell whether a file is one of torch.save; WeightsError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith(PICKLES)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def codebook_names(names: Iterable[str]) -> list[str]:
+    """Return those names of tensors that are codebooks, in the order of their levels."""
+    names = list(names)
+    if CODEBOOKS in names:
+        return [CODEBOOKS]
+    levels = {int(match[1]): name for name in names if (match := LEVEL_CODEBOOK.fullmatch(name))}
+    return [levels[level] for level in sorted(levels)]
+
+
 def weights_fingerprint(path: Path) -> bytes:
     """Return what `models.loading` gives as the fingerprint of these weights, without loading them.
 
-    Raises WeightsError when they cannot be read.
+    Raises WeightsError when the codebooks cannot be read.
     """
+    codebooks = None if is_pickled(path) else _codebooks(path)
+    if codebooks is None:  # only torch can read them, and it reads all
+        from codectool.models.checkpoints import read_checkpoint
+
+        tensors, _ = read_checkpoint(path)
+        codebooks = [tensors[name].numpy() for name in codebook_names(tensors)]
+    if not codebooks:
+        raise WeightsError(f"{path}: not weights of a model: holds no codebooks")
+    digest = hashlib.sha256()
+    for codebook in codebooks:
+        digest.update(codebook.astype("<f4").tobytes())
+    return digest.digest()[:8]
+
+
+def _codebooks(path: Path) -> list[NDArray[Any]] | None:
+    """Return the codebooks in a safetensors file, None if they are of a type that numpy has not."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            codebooks = file.get_tensor(CODEBOOKS)
+            return [file.get_tensor(name) for name in codebook_names(file.keys())]
+    except TypeError:
+        return None
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
-    return hashlib.sha256(codebooks.astype("<f4").tobytes()).digest()[:8]

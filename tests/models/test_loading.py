@@ -89,9 +89,11 @@ def test_weights_of_another_shape_of_model_are_refused(tmp_path: Path) -> None:
     save_file(load_file(SHIPPED), path, metadata={"config": '{"levels": 16}'})
     with pytest.raises(WeightsError, match="levels is 16, not 32"):
         load(DEFAULT_MODEL, path)
-    save_file(load_file(SHIPPED), path, metadata={"config": '{"colour": 1}'})
-    with pytest.raises(WeightsError, match="metadata"):
-        load(DEFAULT_MODEL, path)
+    widths = ('"wide"', "-1", "1000000000")
+    for config in ('{"colour": 1}', "[1]", "{", *(f'{{"encoder_width": {width}}}' for width in widths)):
+        save_file(load_file(SHIPPED), path, metadata={"config": config})
+        with pytest.raises(WeightsError, match="metadata"):
+            load(DEFAULT_MODEL, path)
 
 
 def test_an_unknown_model_names_the_known() -> None:

@@ -1,0 +1,169 @@
+"""EnCodec's language model: how likely each code is after those before it, exactly as EnCodec itself says it.
+
+Source: arXiv 2210.13438, section 3.3, and the reference's model.py, modules/transformer.py and
+quantization/ac.py. A bound that is off by one breaks a stream. So every torch operation here is the
+reference's, in its order, on tensors of its shapes, a frame a step, however much of it is done again and
+again. Sums differ with the number of threads, so that is the caller's to say: one, unless a file came from
+elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from codectool.errors import WeightsError
+from codectool.models.checkpoints import read_checkpoint
+from codectool.models.registry import ModelEntry
+
+WIDTH = 200
+LAYERS = 5
+HEADS = 8
+EXPANSION = 4
+PAST_S = 3.5
+LONGEST_PERIOD = 10_000  # of the position's sines and cosines, in steps of 2 pi frames
+RANGE_BITS = 24  # the arithmetic coder's: what the probabilities of all codes add up to
+SMALLEST_RANGE = 2  # each code gets this much at least
+PROBABILITY_STEP = 1e-8  # probabilities are rounded down to multiples of it
+
+
+@dataclass(frozen=True)
+class State:
+    """What is kept from frame to frame: each layer's past inputs `[1, frames, width]`, and the time."""
+
+    pasts: tuple[Tensor, ...]
+    frame: int
+
+
+class Attention(nn.Module):
+    """One transformer layer: attention to the past, two linear layers, normalized after each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
+        self.linear1 = nn.Linear(WIDTH, EXPANSION * WIDTH)
+        self.linear2 = nn.Linear(EXPANSION * WIDTH, WIDTH)
+        self.norm1 = nn.LayerNorm(WIDTH)
+        self.norm2 = nn.LayerNorm(WIDTH)
+
+    def forward(self, x: Tensor, past: Tensor) -> Tensor:
+        """Take a frame `[1, 1, width]` and the inputs before it."""
+        seen = torch.cat([past, x], dim=1)
+        # Nothing is hidden from one frame, but a mask decides which of its kernels torch takes.
+        hidden = torch.zeros(1, seen.shape[1], dtype=torch.bool, device=x.device)
+        x = self.norm1(x + self.self_attn(x, seen, seen, attn_mask=hidden, need_weights=False)[0])
+        y: Tensor = self.norm2(x + self.linear2(F.gelu(self.linear1(x))))
+        return y
+
+
+class Transformer(nn.Module):
+    """The layers, and the position that is added before them."""
+
+    def __init__(self, past_frames: int) -> None:
+        super().__init__()
+        self.past_frames = past_frames
+        self.norm_in = nn.LayerNorm(WIDTH)
+        self.layers = nn.ModuleList(Attention() for _ in range(LAYERS))
+
+    def forward(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Take a frame `[1, 1, width]`; None begins a stream, with one frame of zeros as its past."""
+        if state is None:
+            state = State((torch.zeros_like(x),) * LAYERS, 0)
+        x = self.norm_in(x)
+        x = x + _position(state.frame)
+        pasts = []
+        for layer, past in zip(self.layers, state.pasts, strict=True):
+            pasts.append(torch.cat([past, x], dim=1)[:, -self.past_frames :, :])
+            x = layer(x, past)
+        return x, State(tuple(pasts), state.frame + 1)
+
+
+class LanguageModel(nn.Module):
+    """Predicts the codes of a frame, all levels at once, from those of the frames before it.
+
+    The names of its parts are those in the official files. It computes on so many `threads`.
+    """
+
+    def __init__(self, levels: int, codebook_size: int, past_frames: int, threads: int = 1) -> None:
+        super().__init__()
+        self.threads = threads
+        self.transformer = Transformer(past_frames)
+        self.emb = nn.ModuleList(nn.Embedding(codebook_size + 1, WIDTH) for _ in range(levels))
+        self.linears = nn.ModuleList(nn.Linear(WIDTH, codebook_size) for _ in range(levels))
+
+    def forward(self, indices: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Take `[levels]` codes plus 1, zeros for none; give probabilities `[codebook_size, levels]`."""
+        x = sum(self.emb[level](index.view(1, 1)) for level, index in enumerate(indices))
+        out, state = self.transformer(x, state)
+        logits = torch.stack([self.linears[level](out) for level in range(len(indices))], dim=1)
+        return torch.softmax(logits.permute(0, 3, 1, 2), dim=1)[0, :, :, 0], state
+
+    def step(
+        self, frame: NDArray[np.uint16] | None, levels: int, state: State | None
+    ) -> tuple[NDArray[np.int64], State]:
+        """Take the codes `[levels]` of the frame before, None at the start; give bounds `[levels, codes]`.
+
+        A code's range, in 2 ** -24 of all, goes from the bound before its own to its own.
+        """
+        indices = np.zeros(levels, np.int64) if frame is None else frame.astype(np.int64) + 1
+        with _on_threads(self.threads), torch.no_grad():
+            probabilities, state = self(torch.from_numpy(indices), state)
+            return _bounds(probabilities).T.contiguous().numpy(), state
+
+
+def load_language_model(entry: ModelEntry, path: Path, threads: int = 1) -> LanguageModel:
+    """Return the language model for the codes of a model; WeightsError if the file does not hold it."""
+    past_frames = int(PAST_S * entry.frame_rate_hz)
+    with torch.device("meta"):
+        model = LanguageModel(entry.levels, entry.codebook_size, past_frames, threads)
+    tensors, _ = read_checkpoint(path)
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in tensors.items()}
+    wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    if wrong:
+        raise WeightsError(
+            f"{path}: not the language model of {entry.name}: {len(wrong)} tensors differ, the first is "
+            f"{wrong[0]} (expected {expected.get(wrong[0])}, found {found.get(wrong[0])})"
+        )
+    # Copied to where torch puts tensors: sums also depend on how they are aligned in memory.
+    model.to_empty(device="cpu").load_state_dict(tensors)
+    return model.eval().requires_grad_(False)
+
+
+def _position(frame: int) -> Tensor:
+    """Return `[1, 1, width]` cosines, then sines, of ever longer periods."""
+    half = WIDTH // 2
+    exponents = torch.arange(half).view(1, 1, -1)
+    time = torch.arange(1).view(1, -1, 1) + frame
+    phase = time / (LONGEST_PERIOD ** (exponents / (half - 1)))
+    return torch.cat([torch.cos(phase), torch.sin(phase)], dim=-1)
+
+
+def _bounds(probabilities: Tensor) -> Tensor:
+    """Return where the codes' ranges end, one after the other along the first dimension."""
+    probabilities = (probabilities / PROBABILITY_STEP).floor() * PROBABILITY_STEP
+    total = 2**RANGE_BITS
+    shared = (1 - SMALLEST_RANGE * len(probabilities) / total) * total
+    ranges = (shared * probabilities).floor().long() + SMALLEST_RANGE
+    return torch.cumsum(ranges, dim=0)
+
+
+@contextmanager
+def _on_threads(count: int) -> Iterator[None]:
+    """Have torch use so many threads, and give the caller's number of threads back."""
+    before = torch.get_num_threads()
+    if before != count:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if before != count:
+            torch.set_num_threads(before)
