@@ -10,9 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from codectool.audio.atomic import open_output
-from codectool.container import Header, Reader, Summary, Writer, codes_of, scan, trim
-from codectool.container.file import open_input
+from codectool.container import (
+    AnyHeader,
+    AnyReader,
+    Header,
+    HeaderV0,
+    Summary,
+    Writer,
+    WriterV0,
+    codes_and_scales_of,
+    open_reader,
+    scan,
+    trim,
+)
 from codectool.errors import DataError, UsageError
+from codectool.files import open_input
 
 
 @dataclass(frozen=True)
@@ -47,13 +59,13 @@ def trim_file(job: TrimJob) -> int:
     UsageError when the file has no such levels, DataError when it is damaged.
     """
     with open_input(job.source) as stream:
-        reader = Reader(stream)
+        reader = open_reader(stream)
         levels = job.levels if job.levels is not None else _levels_for(reader.header, job.rate_bps or 0.0)
         with open_output(job.target, overwrite=job.overwrite) as output:
             return trim(reader, output, levels)
 
 
-def _levels_for(header: Header, rate_bps: float) -> int:
+def _levels_for(header: AnyHeader, rate_bps: float) -> int:
     level_bps = header.nominal_bps / header.levels
     levels = int(rate_bps / level_bps + 1e-9)
     if not 1 <= levels <= header.levels:
@@ -68,7 +80,8 @@ def tokens(job: TokensJob) -> tuple[int, ...]:
     """Take codes out, or put them back where the source is .npz; return the shape of the codes.
 
     `.npy` holds them as int16 `[levels, frames]` (`[streams, levels, frames]` for several coded channels);
-    `.npz` holds besides them all that is needed to write the file again. Memory grows with the file.
+    `.npz` holds besides them all that is needed to write the file again, in its version. Memory grows with
+    the file.
     """
     if PurePath(job.source).suffix == ".npz":
         return _put_back(job)
@@ -76,14 +89,15 @@ def tokens(job: TokensJob) -> tuple[int, ...]:
     if suffix not in (".npy", ".npz"):
         raise UsageError(f"{job.target}: tokens go to .npy or .npz, and come from .npz")
     with open_input(job.source) as stream:
-        reader = Reader(stream)
-        codes = codes_of(reader)
+        reader = open_reader(stream)
+        codes, scales = codes_and_scales_of(reader)
     shown = codes[0] if codes.shape[0] == 1 else codes
     with open_output(job.target, overwrite=job.overwrite) as output:
         if suffix == ".npy":
             np.save(output, shown)
         else:
-            np.savez(output, **_named_arrays(shown, reader))  # type: ignore[arg-type]  # names are fields
+            arrays = _named_arrays(shown, scales, reader)
+            np.savez(output, **arrays)  # type: ignore[arg-type]  # names are fields
     return shown.shape
 
 
@@ -98,44 +112,80 @@ FIELDS = (  # of the header, as they are named in .npz
 )
 
 
-def _named_arrays(codes: npt.NDArray[np.int16], reader: Reader) -> dict[str, npt.NDArray[np.generic]]:
+def _named_arrays(
+    codes: npt.NDArray[np.int16], scales: list[float], reader: AnyReader
+) -> dict[str, npt.NDArray[np.generic]]:
     header = reader.header
     arrays: dict[str, npt.NDArray[np.generic]] = {name: np.array(getattr(header, name)) for name in FIELDS}
-    arrays["fingerprint"] = np.array(header.fingerprint.hex())
+    if header.fingerprint is not None:  # otherwise it is version 0
+        arrays["fingerprint"] = np.array(header.fingerprint.hex())
     arrays["total_samples"] = np.array(reader.total_samples)
     arrays["frame_rate_hz"] = np.array(header.model_rate_hz / header.hop_samples)  # for people; derived
     if reader.tags:
         arrays["tags"] = np.array([[name, text] for name, text in sorted(reader.tags.items())])
+    if header.scaled:
+        arrays["scales"] = np.array(scales, np.float32)
     return arrays | {"codes": codes}
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What an .npz holds: a file's header, and its codes in pieces, with the scale that a segment has."""
+
+    header: AnyHeader
+    pieces: list[tuple[npt.NDArray[np.int64], float | None]]
+    total_samples: int
+    tags: dict[str, str]
 
 
 def _put_back(job: TokensJob) -> tuple[int, ...]:
     with open_input(job.source) as stream:
         try:
-            with np.load(stream, allow_pickle=False) as arrays:
-                header, codes, total_samples, tags = _from_arrays(dict(arrays))
+            with np.load(stream, allow_pickle=False) as file:
+                arrays = dict(file)
+                codes = _codes_from(arrays)
+                stored = _stored(arrays, codes)
         except (ValueError, KeyError, TypeError, EOFError, MemoryError, OSError, zipfile.BadZipFile) as error:
             raise DataError(f"does not hold tokens as `codec tokens` writes them ({error})") from error
     with open_output(job.target, overwrite=job.overwrite) as output:
-        writer = Writer(output, header)
-        writer.write_codes(codes)
-        writer.finish(total_samples, tags)
+        writer: Writer | WriterV0
+        if isinstance(stored.header, HeaderV0):
+            writer = WriterV0(output, stored.header.model, stored.header.levels)
+        else:
+            writer = Writer(output, stored.header)
+        for piece, scale in stored.pieces:
+            writer.write_codes(piece, scale)
+        writer.finish(stored.total_samples, stored.tags)
     return codes.shape
 
 
-def _from_arrays(
-    arrays: dict[str, npt.NDArray[np.generic]],
-) -> tuple[Header, npt.NDArray[np.int64], int, dict[str, str]]:
+def _codes_from(arrays: dict[str, npt.NDArray[np.generic]]) -> npt.NDArray[np.int64]:
     found = arrays["codes"]
     if found.dtype.kind not in "iu" or found.ndim not in (2, 3):
         raise ValueError(f"codes of type {found.dtype} and shape {found.shape}")
-    codes = found.astype(np.int64).reshape(-1, *found.shape[-2:])
+    return found.astype(np.int64)[None] if found.ndim == 2 else found.astype(np.int64)
+
+
+def _stored(arrays: dict[str, npt.NDArray[np.generic]], codes: npt.NDArray[np.int64]) -> _Stored:
+    total_samples = int(arrays["total_samples"].item())
     fields = {name: arrays[name].item() for name in FIELDS}
-    header = Header(
-        **fields,
-        fingerprint=bytes.fromhex(str(arrays["fingerprint"])),
-        levels=codes.shape[1],
-        streams=codes.shape[0],
-    )
+    scaled = "scales" in arrays
+    frames = codes.shape[2]
+    header: AnyHeader
+    if "fingerprint" in arrays:
+        fingerprint = bytes.fromhex(str(arrays["fingerprint"]))
+        header = Header(
+            **fields, fingerprint=fingerprint, levels=codes.shape[1], streams=len(codes), scaled=scaled
+        )
+        starts = list(range(0, frames, header.frames_per_packet))
+    else:
+        header = HeaderV0(fields["model"], total_samples, codes.shape[1])
+        if total_samples > frames * header.hop_samples:
+            raise ValueError(f"{frames} frames for {total_samples} samples")
+        starts = np.cumsum([0, *header.segments()])[:-1].tolist()
+    pieces: list[tuple[npt.NDArray[np.int64], float | None]] = [(codes, None)]
+    if scaled:
+        parts = np.split(codes, starts, axis=2)[1:]  # the first is what stands before the first segment
+        pieces = list(zip(parts, arrays["scales"].astype(float).tolist(), strict=True))
     tags = {str(name): str(text) for name, text in arrays.get("tags", np.empty((0, 2), str))}
-    return header, codes, int(arrays["total_samples"].item()), tags
+    return _Stored(header, pieces, total_samples, tags)

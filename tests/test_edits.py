@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from codectool.__main__ import run
-from codectool.container import Header, Reader, Writer, codes_of
+from codectool.container import Audio, Header, HeaderV0, Reader, Writer, codes_of
 from codectool.edits import TokensJob, TrimJob, tokens, trim_file
 from codectool.errors import DataError, FileError, UsageError
+from tests.container.samples import make_header, make_segments
+from tests.container.samples_v0 import ToyPredictor, make_codes_v0, make_file_v0
 
 HEADER = Header("toy", bytes(range(8)), 24_000, 320, 10, 8, 1, 44_100, 2)
 
@@ -119,3 +121,87 @@ def test_verify_tells_good_from_damaged(tmp_path: Path, capsys: pytest.CaptureFi
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["complete"] for line in lines] == [True, False]
     assert run(["verify", str(tmp_path / "nothing")]) == 4
+
+
+def test_verify_counts_what_it_does_not_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("codectool.container.reader.GAPS_KEPT", 0)
+    bad = damage(write_file(tmp_path / "bad.ecdc"))
+    assert run(["verify", str(bad)]) == 3
+    assert capsys.readouterr().err == f"codec: {bad}: damaged in 1 more places\n"
+
+
+VERSION_0 = [
+    HeaderV0("encodec_24khz", 50_000, 4),
+    HeaderV0("encodec_48khz", 95_041, 3),
+    HeaderV0("encodec_48khz", 0, 1),
+]
+
+
+@pytest.mark.parametrize("header", VERSION_0)
+def test_version_0_goes_through_tokens_and_trim(tmp_path: Path, header: HeaderV0) -> None:
+    source, trimmed = tmp_path / "in.ecdc", tmp_path / "trimmed.ecdc"
+    segments = make_codes_v0(header)
+    source.write_bytes(make_file_v0(header, segments))
+    for name in ("codes.npy", "codes.npz"):
+        assert run(["tokens", "-q", str(source), str(tmp_path / name)]) == 0
+    assert run(["tokens", "-q", str(tmp_path / "codes.npz"), str(tmp_path / "back.ecdc")]) == 0
+    assert (tmp_path / "back.ecdc").read_bytes() == source.read_bytes()
+    codes = np.load(tmp_path / "codes.npy")
+    np.testing.assert_array_equal(
+        codes[None], np.concatenate([np.zeros((1, header.levels, 0)), *segments], axis=2)
+    )
+    assert run(["trim", "-q", "--levels", "1", str(source), str(trimmed)]) == 0
+    lower = HeaderV0(header.model, header.total_samples, 1)
+    assert trimmed.read_bytes() == make_file_v0(lower, [codes[:, :1] for codes in segments])
+
+
+@pytest.mark.parametrize("frames", [0, 5, 10, 23])
+def test_segments_go_through_tokens_and_trim(tmp_path: Path, frames: int) -> None:
+    header = make_header(levels=2, frames_per_packet=10, scaled=True, original_rate_hz=24_000)
+    source, trimmed = tmp_path / "in.ecdc", tmp_path / "trimmed.ecdc"
+    data, segments = make_segments(header, frames)
+    source.write_bytes(data)
+    assert run(["tokens", "-q", str(source), str(tmp_path / "codes.npz")]) == 0
+    assert run(["tokens", "-q", str(tmp_path / "codes.npz"), str(tmp_path / "back.ecdc")]) == 0
+    assert (tmp_path / "back.ecdc").read_bytes() == data
+    assert run(["trim", "-q", "--levels", "1", str(source), str(trimmed)]) == 0
+    with trimmed.open("rb") as file:
+        lower = [event for event in Reader(file) if isinstance(event, Audio)]
+    for event, (codes, scale) in zip(lower, segments, strict=True):
+        np.testing.assert_array_equal(event.codes, codes[:, :1])
+        assert event.scale == scale
+
+
+def test_entropy_coded_version_0_needs_its_model(tmp_path: Path) -> None:
+    header, source = VERSION_0[0], tmp_path / "in.ecdc"
+    source.write_bytes(make_file_v0(header, make_codes_v0(header), predictor=ToyPredictor()))
+    for command in (
+        ["tokens", str(source), str(tmp_path / "codes.npy")],
+        ["trim", "--levels", "1", str(source), "-"],
+    ):
+        assert run(command) == 5
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_verify_says_what_version_0_cannot_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    header, path = VERSION_0[0], tmp_path / "in.ecdc"
+    data = make_file_v0(header, make_codes_v0(header))
+    path.write_bytes(data)
+    assert run(["verify", str(path)]) == 0
+    assert "version 0 has no checksums" in capsys.readouterr().out
+    path.write_bytes(data[:-1])
+    assert run(["verify", str(path)]) == 3
+    path.write_bytes(make_file_v0(header, make_codes_v0(header), predictor=ToyPredictor()))
+    assert run(["verify", str(path)]) == 5
+    assert "language model" in capsys.readouterr().err
+    assert run(["info", str(path), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["version"], facts["entropy_coded"], facts["complete"], facts["frames"]) == (
+        0,
+        True,
+        None,
+        None,
+    )
+    assert facts["duration_s"] == 50_000 / 24_000

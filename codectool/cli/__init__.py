@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from codectool import __version__
+from codectool.cli.bench import bench
+from codectool.cli.convert import convert
 from codectool.cli.decode import decode
 from codectool.cli.encode import encode
 from codectool.cli.eval import eval_command
@@ -24,5 +26,5 @@ def cli() -> None:
     """
 
 
-for command in (encode, decode, info, verify, trim, tokens, models, eval_command):
+for command in (encode, decode, info, verify, trim, tokens, convert, models, eval_command, bench):
     cli.add_command(command)

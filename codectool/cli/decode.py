@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from codectool.cli.folders import FolderOptions, folder_options, run_folder
-from codectool.cli.options import default_target, model_options, progress_bar, say
+from codectool.cli.options import default_target, language_model_options, model_options, progress_bar, say
 from codectool.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from codectool.jobs import DecodeJob
 
 
 @click.command()
@@ -18,27 +22,17 @@ from codectool.errors import DataError, UsageError
 @click.option("--raw", help="Write headerless PCM: s16le, s24le or f32le.")
 @click.option("--start", "start_s", type=float, default=0.0, help="Second to begin at.")
 @click.option("--duration", "duration_s", type=float, help="Seconds to decode [default: all].")
-@click.option("--strict", is_flag=True, help="Write nothing if IN is damaged.")
+@click.option(
+    "--strict", is_flag=True, help="Write nothing if IN is damaged; from pipe to pipe, nothing after damage."
+)
 @model_options(None)
+@language_model_options
 @click.option("--to", metavar="SUFFIX", help="Folder: what outputs are, as flac or ogg [default: wav].")
 @folder_options
-@click.option("-f", "--force", is_flag=True, help="Overwrite OUT.")
+@click.option("-f", "--force", "overwrite", is_flag=True, help="Overwrite OUT.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def decode(
-    source: str,
-    target: str | None,
-    subtype: str | None,
-    raw: str | None,
-    start_s: float,
-    duration_s: float | None,
-    strict: bool,
-    model: str | None,
-    weights: Path | None,
-    device: str,
-    to: str | None,
-    folder: FolderOptions,
-    force: bool,
-    quiet: bool,
+    source: str, target: str | None, to: str | None, folder: FolderOptions, quiet: bool, **given: Any
 ) -> int:
     """Decompress IN to OUT (default: IN with .wav; FLAC and OGG by suffix). `-` is stdin or stdout.
 
@@ -46,35 +40,30 @@ def decode(
     """
     from codectool.jobs import DecodeJob
 
-    job = DecodeJob(
-        source=source,
-        target=target or default_target(source, ".wav"),
-        model=model,
-        weights=weights,
-        device=device,
-        overwrite=force,
-        subtype=subtype,
-        raw=raw,
-        strict=strict,
-        start_s=start_s,
-        duration_s=duration_s,
-    )
+    job = DecodeJob(source=source, target=target or default_target(source, ".wav"), **given)
     if Path(source).is_dir():
         if target is None:
             raise UsageError(f"{source}: is a folder; name another one for the outputs")
-        suffix = (to or ("wav" if raw is None else "raw")).removeprefix(".")
+        suffix = (to or ("wav" if job.raw is None else "raw")).removeprefix(".")
         return run_folder(job, f".{suffix}", folder, quiet)
     folder.refuse(source)
     if to is not None:
         raise UsageError(f"--to is for folders, but {source} is not one: the suffix of OUT says what it is")
+    return _decode_file(job, quiet)
+
+
+def _decode_file(job: DecodeJob, quiet: bool) -> int:
+    """Decode one file and say how it went."""
     from codectool import pipeline
 
-    with progress_bar(source, quiet) as progress:
+    with progress_bar(job.source, quiet) as progress:
         result = pipeline.decode(job, progress)
     if result.clipped_samples:
         say(f"{job.target}: {result.clipped_samples} samples clipped", quiet)
+    for note in result.notes:
+        say(note, quiet)
     for damage in result.damage:
-        say(f"{source}: {damage}")
+        say(f"{job.source}: {damage}")
     say(
         f"{job.target}: {result.duration_s:.2f} s at {result.rate_hz} Hz, "
         f"{result.duration_s / result.elapsed_s:.1f} times real time",

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from codectool.cli.folders import FolderOptions, folder_options, run_folder
-from codectool.cli.options import Rate, default_target, model_options, progress_bar, say
+from codectool.cli.options import (
+    Rate,
+    default_target,
+    language_model_options,
+    model_options,
+    progress_bar,
+    say,
+)
 from codectool.errors import UsageError
 from codectool.models.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from codectool.audio.pcm import RawFormat
+    from codectool.jobs import EncodeJob
     from codectool.pipeline import EncodeResult
 
 
@@ -32,35 +40,39 @@ if TYPE_CHECKING:
     help="mix (default) or keep, up to 8; and the number of channels of raw input.",
 )
 @click.option(
-    "--low-latency", is_flag=True, help="Packets of 27 ms instead of 1 s: larger, but sooner there."
+    "--low-latency",
+    is_flag=True,
+    help="Packets of 27 ms instead of 1 s: 53 ms of delay instead of 1.03 s, for 3.9 kbps more.",
 )
 @click.option("--tag", "tags", multiple=True, help="A tag as key=value, besides those of IN; key= drops one.")
+@click.option(
+    "--container",
+    type=click.Choice(["v0", "v1"]),
+    default="v1",
+    show_default=True,
+    help="Version of the file: v0 is EnCodec's own, for its models.",
+)
+@language_model_options
 @model_options(DEFAULT_MODEL)
 @folder_options
-@click.option("-f", "--force", is_flag=True, help="Overwrite OUT.")
+@click.option("-f", "--force", "overwrite", is_flag=True, help="Overwrite OUT.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def encode(
     source: str,
     target: str | None,
-    rate_bps: float | None,
-    levels: int | None,
     raw: str | None,
     raw_rate_hz: int | None,
     channels: tuple[str, ...],
-    low_latency: bool,
     tags: tuple[str, ...],
-    model: str,
-    weights: Path | None,
-    device: str,
     folder: FolderOptions,
-    force: bool,
     quiet: bool,
+    **given: Any,
 ) -> int:
     """Compress audio IN to OUT (default: IN with .ecdc). `-` is stdin or stdout.
 
     If IN is a folder, its audio files become the files of a folder OUT. What is done already is skipped.
     """
-    if levels is not None and rate_bps is not None:
+    if given["levels"] is not None and given["rate_bps"] is not None:
         raise click.UsageError("--levels and --bitrate say the same thing; give one of them")
     if not all("=" in tag for tag in tags):
         raise click.UsageError("--tag takes key=value")
@@ -69,25 +81,24 @@ def encode(
     job = EncodeJob(
         source=source,
         target=target or default_target(source, ".ecdc"),
-        levels=levels,
-        rate_bps=rate_bps,
-        model=model,
-        weights=weights,
-        device=device,
-        overwrite=force,
         raw=_raw_format(raw, raw_rate_hz, channels),
         keep_channels="keep" in channels,
-        low_latency=low_latency,
         tags=dict(tag.split("=", 1) for tag in tags),
+        **given,
     )
     if Path(source).is_dir():
         if target is None:
             raise UsageError(f"{source}: is a folder; name another one for the outputs")
         return run_folder(job, ".ecdc", folder, quiet)
     folder.refuse(source)
+    return _encode_file(job, quiet)
+
+
+def _encode_file(job: EncodeJob, quiet: bool) -> int:
+    """Encode one file and say how it went."""
     from codectool import pipeline
 
-    with progress_bar(source, quiet) as progress:
+    with progress_bar(job.source, quiet) as progress:
         result = pipeline.encode(job, progress)
     for note in result.notes:
         say(note, quiet)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from codectool.cli.options import say
+from codectool.cli.options import say, show
 
 PATH = click.Path(path_type=Path)
 
@@ -39,7 +39,7 @@ def eval_command(as_json: bool, **options: object) -> None:
 
     job = EvalJob(**options)  # type: ignore[arg-type]
     report = evaluate(job)
-    click.echo(report.json() if as_json else report.text())
+    show(report.json() if as_json else report.text())
     for remark in report.remarks():
         say(remark, job.quiet)
     for complaint in report.complaints():

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
-from codectool.cli.options import say
-from codectool.errors import FileError, UsageError
+from codectool.cli.options import say, show
+from codectool.errors import UsageError
+from codectool.files import as_file_error, flushed, open_input, standard_output
 
 if TYPE_CHECKING:
     from codectool.batch import Outcome, Report
@@ -103,21 +104,18 @@ def run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions, 
 
 def _listed_in(name: str) -> tuple[str, ...]:
     """Return the lines of a list; names of files are bytes, and need not be text."""
-    try:
-        lines = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).splitlines()
-    except OSError as error:
-        raise FileError(f"{name}: cannot be read: {error.strerror or error}") from error
-    return tuple(os.fsdecode(line) for line in lines if line.strip())
+    with open_input(name) as stream:
+        return tuple(os.fsdecode(line) for line in stream.read().splitlines() if line.strip())
 
 
 def _open_report(name: str | None, opened: ExitStack) -> BinaryIO | None:
-    """Open a report to append to, unbuffered: a line is there whole or not at all."""
-    if name is None or name == "-":
-        return None if name is None else sys.stdout.buffer
-    try:
-        return opened.enter_context(Path(name).open("ab", buffering=0))
-    except OSError as error:
-        raise FileError(f"{name}: cannot be written: {error.strerror or error}") from error
+    """Open a report to append to: a line is there whole or not at all."""
+    if name is None:
+        return None
+    if name == "-":
+        return flushed(standard_output(), "stdout")
+    with as_file_error(name):
+        return flushed(opened.enter_context(Path(name).open("ab", buffering=0)), name)
 
 
 @contextmanager
@@ -131,7 +129,7 @@ def _shown(report: Report, files: int, quiet: bool, listing: bool) -> Iterator[C
         def record(outcome: Outcome) -> None:
             report.add(outcome)
             if listing:
-                click.echo(os.fsencode(f"{outcome.status.value}: {outcome.source} -> {outcome.target}"))
+                show(os.fsencode(f"{outcome.status.value}: {outcome.source} -> {outcome.target}"))
             if outcome.error is not None:
                 bar.clear()
                 named = any(name and name in outcome.error for name in (outcome.source, outcome.target))

@@ -6,6 +6,8 @@ import json
 
 import click
 
+from codectool.cli.options import show
+
 
 @click.command()
 @click.argument("source", metavar="FILE")
@@ -13,16 +15,16 @@ import click
 def info(source: str, as_json: bool) -> int:
     """Show what is in an .ecdc file, reading all of it and checking every packet."""
     from codectool.container import scan
-    from codectool.container.file import open_input
     from codectool.errors import DataError
+    from codectool.files import open_input
 
     with open_input(source) as stream:
         summary = scan(stream)
     facts = summary.facts()
     if as_json:
-        click.echo(json.dumps({"file": source, **facts}))
+        show(json.dumps({"file": source, **facts}))
     else:
         for name, value in facts.items():
-            click.echo(f"{name.replace('_', ' '):24} {value}")
-        click.echo("\nUntil version 1.0 a file belongs to the version of codectool that wrote it.")
-    return 0 if summary.complete else DataError.exit_code
+            show(f"{name.replace('_', ' '):24} {value}")
+        show("\nUntil version 1.0 a file belongs to the version of codectool that wrote it.")
+    return DataError.exit_code if summary.complete is False else 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 import click
+
+from codectool.files import as_file_error
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -35,9 +37,15 @@ class Rate(click.ParamType):  # type: ignore[type-arg]  # generic in newer versi
 
 
 def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
-    """Add --model, --weights and --device to a command."""
+    """Add --model, --weights, --device and --precision to a command."""
 
     def add(command: Decorated) -> Decorated:
+        command = click.option(
+            "--precision",
+            type=click.Choice(["auto", "float32", "bfloat16"]),
+            default="auto",
+            help="Of large products; bfloat16 is faster on some processors, where auto takes it.",
+        )(command)
         command = click.option("--device", default="cpu", show_default=True, help="Where the network runs.")(
             command
         )
@@ -50,6 +58,25 @@ def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
     return add
 
 
+def language_model_options(command: Decorated) -> Decorated:
+    """Add --lm and --lm-threads to a command."""
+    command = click.option(
+        "--lm-threads",
+        "language_model_threads",
+        type=click.IntRange(1, 1024),
+        default=1,
+        show_default=True,
+        help="Threads it computes on; EnCodec takes all cores, and another number rounds otherwise.",
+    )(command)
+    return click.option(
+        "--lm",
+        "language_model",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="EnCodec's language model, for version 0 files that are entropy-coded with it.",
+    )(command)
+
+
 def default_target(source: str, suffix: str) -> str:
     """Return the output a command writes when none is named: beside the input, or stdout for stdin."""
     if source == "-":
@@ -58,10 +85,17 @@ def default_target(source: str, suffix: str) -> str:
     return str(path.with_suffix(suffix)) if path.name else f"{source}{suffix}"  # `.` has no name to change
 
 
+def show(text: str | bytes) -> None:
+    """Print a result on stdout; FileError when it cannot be written there."""
+    with as_file_error("stdout"):
+        click.echo(text)
+
+
 def say(message: str, quiet: bool = False) -> None:
-    """Print a message for the user on stderr, where it never mixes with data."""
+    """Print a message for the user on stderr, apart from data; it is no error if nobody reads it."""
     if not quiet:
-        click.echo(f"codec: {message}", err=True)
+        with suppress(OSError):
+            click.echo(f"codec: {message}", err=True)
 
 
 @contextmanager

@@ -6,32 +6,45 @@ import json
 
 import click
 
+from codectool.cli.options import say, show
+
 
 @click.command()
 @click.argument("sources", metavar="FILE...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
 @click.option("-q", "--quiet", is_flag=True, help="Print damaged files only.")
 def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:
-    """Check every packet of .ecdc files, without decoding. Exit code 3 when any is damaged."""
+    """Check every packet of .ecdc files, without decoding. Exit code 3 when any is damaged.
+
+    Version 0 files have no checksums: of them only the header, the length and the scales can be checked.
+    """
     from codectool import edits
-    from codectool.cli.options import say
-    from codectool.errors import DataError
+    from codectool.errors import DataError, WeightsError
 
     worst = 0
     for source in sources:
+        verdict = "good"
+        complete: bool | None = False
         try:
             summary = edits.verify(source)
         except DataError as error:
-            worst = error.exit_code
             damage = [str(error)]
         else:
+            complete = summary.complete
             damage = [f"{source}: at frame {gap.first_frame}: {gap.reason}" for gap in summary.gaps]
+            if summary.gap_count > len(summary.gaps):
+                damage.append(f"{source}: damaged in {summary.gap_count - len(summary.gaps)} more places")
+            if summary.header.version == 0:
+                verdict = "as long as it should be; version 0 has no checksums"
         if as_json:
-            click.echo(json.dumps({"file": source, "complete": not damage, "damage": damage}))
-        elif not damage and not quiet:
-            click.echo(f"{source}: good")
-        for line in damage:
+            show(json.dumps({"file": source, "complete": complete, "damage": damage}))
+        elif complete and not quiet:
+            show(f"{source}: {verdict}")
+        if complete is None:
+            say(f"{source}: only its language model can tell: convert it to version 1")
+            worst = worst or WeightsError.exit_code
+        elif not complete:
             worst = DataError.exit_code
-            if not as_json:
-                say(line)
+        for line in damage if not as_json else ():
+            say(line)
     return worst

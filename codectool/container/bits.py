@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +18,24 @@ WORD_BITS = 16  # of the words codes travel in, so the most bits a code can have
 def packed_bytes(codes: int, bits_per_code: int) -> int:
     """Return the size of that many packed codes."""
     return (codes * bits_per_code + 7) // 8
+
+
+def check_codes(codes: npt.NDArray[np.integer], streams: int, levels: int, bits_per_code: int) -> None:
+    """Raise UsageError unless these are codes `[streams, levels, any]` below 2 ** bits_per_code."""
+    if codes.ndim != 3 or codes.shape[:2] != (streams, levels):
+        raise UsageError(f"codes of shape {codes.shape}, not ({streams} streams, {levels} levels, any)")
+    if codes.dtype.kind not in "ui":
+        raise UsageError(f"codes of type {codes.dtype}, not integers")
+    if codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < 2**bits_per_code:
+        raise UsageError(f"codes from {codes.min()} to {codes.max()} do not fit {bits_per_code} bits")
+
+
+def check_scale(scale: float | None, scaled: bool) -> None:
+    """Raise UsageError unless there is a scale that can be, or none where none belongs."""
+    if scaled != (scale is not None):
+        raise UsageError(f"a segment has {'a' if scaled else 'no'} scale in this file")
+    if scale is not None and not 0 < scale < math.inf:
+        raise UsageError(f"the scale of a segment is {scale}: it must be above 0, and finite")
 
 
 def pack(codes: Codes, bits_per_code: int) -> bytes:

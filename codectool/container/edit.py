@@ -1,4 +1,4 @@
-"""Work on codes without a model: drop levels, take the codes out."""
+"""Work on codes without a model: copy them, drop levels, take them out."""
 
 from __future__ import annotations
 
@@ -9,45 +9,70 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from codectool.container.bits import Codes
-from codectool.container.reader import Gap, Reader
+from codectool.container.opening import AnyReader
+from codectool.container.reader import Audio, Gap
+from codectool.container.v0 import HeaderV0
+from codectool.container.v0_writer import WriterV0
 from codectool.container.writer import Writer
 from codectool.errors import DataError, UsageError
 
 
-def trim(reader: Reader, target: BinaryIO, levels: int) -> int:
+def trim(reader: AnyReader, target: BinaryIO, levels: int) -> int:
     """Copy a file, from its start, with its first `levels` levels only, tags kept; return the bytes written.
 
-    The result is what Writer writes for `codes[:, :levels]`, so a lower rate of the same encoding. Raises
-    UsageError if the file has fewer levels, and DataError at the first damage, with part of it written.
+    The result is what the writer of its version writes for `codes[:, :levels]`, so a lower rate of the same
+    encoding. Raises UsageError if the file has fewer levels, and DataError at the first damage, with part of
+    it written.
     """
-    if not 1 <= levels <= reader.header.levels:
-        raise UsageError(f"cannot keep {levels} levels: the file has {reader.header.levels}")
-    writer = Writer(target, replace(reader.header, levels=levels))
-    for codes in _whole(reader):
-        writer.write_codes(codes[:, :levels])
-    if reader.total_samples is None:
-        raise DataError("the file ends before its last packet")
-    writer.finish(reader.total_samples, reader.tags)
+    header = reader.header
+    if not 1 <= levels <= header.levels:
+        raise UsageError(f"cannot keep {levels} levels: the file has {header.levels}")
+    writer: Writer | WriterV0
+    if isinstance(header, HeaderV0):
+        writer = WriterV0(target, header.model, levels)
+    else:
+        writer = Writer(target, replace(header, levels=levels))
+    copy(reader, writer, levels)
     return writer.bytes_written
 
 
-def codes_of(reader: Reader) -> npt.NDArray[np.int16]:
+def copy(reader: AnyReader, writer: Writer | WriterV0, levels: int | None = None) -> None:
+    """Write all codes of a file, or those of its first levels, with a writer, and finish.
+
+    Raises DataError at the first damage, with part of it written.
+    """
+    for audio in _whole(reader):
+        writer.write_codes(audio.codes[:, :levels], audio.scale)
+    if reader.total_samples is None:
+        raise DataError("the file ends before its last packet")
+    writer.finish(reader.total_samples, reader.tags)
+
+
+def codes_of(reader: AnyReader) -> npt.NDArray[np.int16]:
     """Return all codes of a file, from its start, as `[streams, levels, frames]`; memory grows with it.
 
     Raises DataError if any is damaged, and UsageError for codes of 16 bits, which int16 does not hold.
     """
+    return codes_and_scales_of(reader)[0]
+
+
+def codes_and_scales_of(reader: AnyReader) -> tuple[npt.NDArray[np.int16], list[float]]:
+    """Return what `codes_of` does, and the scales of the segments, if there are any."""
     header = reader.header
     if header.bits_per_code > 15:
         raise UsageError(f"codes of {header.bits_per_code} bits do not fit int16: read them with Reader")
     pieces: list[npt.NDArray[np.int16]] = [np.empty((header.streams, header.levels, 0), dtype=np.int16)]
-    pieces += [codes.astype(np.int16) for codes in _whole(reader)]
-    return np.concatenate(pieces, axis=2)
+    scales = []
+    for audio in _whole(reader):
+        pieces.append(audio.codes.astype(np.int16))
+        if audio.scale is not None:
+            scales.append(audio.scale)
+    return np.concatenate(pieces, axis=2), scales
 
 
-def _whole(reader: Reader) -> Iterator[Codes]:
-    """Yield the codes of a file; DataError at the first damage."""
+def _whole(reader: AnyReader) -> Iterator[Audio]:
+    """Yield the audio of a file; DataError at the first damage."""
     for event in reader:
         if isinstance(event, Gap):
             raise DataError(f"damaged at frame {event.first_frame}: {event.reason}; get the file again")
-        yield event.codes
+        yield event

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import BinaryIO
 
 from codectool.container.bits import WORD_BITS, packed_bytes
+from codectool.container.source import read_up_to
 from codectool.errors import DataError, UsageError
 
 MAGIC = b"ECDC"
@@ -17,10 +18,13 @@ VERSION = 1
 START = struct.Struct(">4sBB")  # magic, version, header length: enough to know what to read next
 FIELDS = struct.Struct(">B8sIHBBBIBHB")  # flags to the length of the model name
 CHECKSUM = struct.Struct(">I")
+SCALE = struct.Struct(">f")
+SCALED = 0x02  # the header flag of files whose packets are segments with a scale
 HEADER_LIMIT_BYTES = 255  # the length is one byte
 PAYLOAD_LIMIT_BYTES = 65535  # a packet's payload length is two bytes
 COUNTS_BYTES = 10  # the last packet's frame and sample counts share its payload
 RATE_LIMIT_HZ = 768_000  # the highest rate PCM is recorded at
+PACKET_FRAMES = 75  # unless something else is wanted: 1 s of most models
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
 FOREIGN = {b"RIFF": "a WAV", b"RF64": "a WAV", b"fLaC": "a FLAC", b"OggS": "an Ogg", b"ID3": "an MP3"}
 
@@ -40,6 +44,7 @@ class Header:
         original_rate_hz: sample rate of the recording, 1 to 768000.
         original_channels: channels of the recording, 1 to 255.
         frames_per_packet: frames in every packet but the last, 1 to 65535.
+        scaled: whether each packet is a segment of its own, with a scale beside its codes.
         extension: bytes of a later version, kept as they are.
     """
 
@@ -52,8 +57,11 @@ class Header:
     streams: int
     original_rate_hz: int
     original_channels: int
-    frames_per_packet: int = 75
+    frames_per_packet: int = PACKET_FRAMES
+    scaled: bool = False
     extension: bytes = b""
+
+    version = VERSION
 
     def __post_init__(self) -> None:
         if not MODEL_NAME.fullmatch(self.model):
@@ -93,8 +101,9 @@ class Header:
         return zlib.crc32(self._body())
 
     def payload_bytes(self, frames: int) -> int:
-        """Return the size of the packed codes of that many frames."""
-        return packed_bytes(self.streams * self.levels * frames, self.bits_per_code)
+        """Return the size of the packed codes of that many frames, with the scale if there is one."""
+        scale_bytes = SCALE.size if self.scaled and frames else 0
+        return scale_bytes + packed_bytes(self.streams * self.levels * frames, self.bits_per_code)
 
     def to_bytes(self) -> bytes:
         """Return the header as it stands in the file."""
@@ -102,7 +111,7 @@ class Header:
 
     def _body(self) -> bytes:
         fields = FIELDS.pack(
-            0,  # no flag has a meaning yet
+            SCALED if self.scaled else 0,
             self.fingerprint,
             self.model_rate_hz,
             self.hop_samples,
@@ -117,26 +126,25 @@ class Header:
         return START.pack(MAGIC, VERSION, self.size_bytes) + fields + self.model.encode() + self.extension
 
 
-def read_header(stream: BinaryIO) -> Header:
-    """Read a header and nothing beyond it; `stream` may be a pipe that gives a byte at a time.
+def read_header(stream: BinaryIO, start: bytes = b"") -> Header:
+    """Read a header, of which `start` was read already, and nothing beyond it.
 
-    Raises DataError if it is cut, damaged, of a version or with features not known here, or foreign data.
+    `stream` may be a pipe that gives a byte at a time. Raises DataError if the header is cut, damaged, of
+    another version or with features not known here, or foreign data.
     """
-    start = _read(stream, START.size)
+    start += read_up_to(stream, START.size - len(start))
     if start[:4] != MAGIC:
         raise DataError(_foreign(start))
     if len(start) < START.size:
         raise DataError(f"the file ends inside its header, at byte {len(start)}: get it again")
     _, version, size = START.unpack(start)
     if version == 0:
-        raise DataError(
-            "an .ecdc file of EnCodec's own layout (version 0), which codectool does not read yet"
-        )
+        raise DataError("an .ecdc file of EnCodec's own layout, version 0: open_reader reads both")
     if version != VERSION:
         raise DataError(
             f"an .ecdc file of version {version}, not {VERSION}: update codectool, or get it again"
         )
-    rest = _read(stream, size - START.size)
+    rest = read_up_to(stream, size - START.size)
     if len(start) + len(rest) < size:
         raise DataError(f"the file ends inside its header, at byte {len(start) + len(rest)}: get it again")
     body, checksum = rest[: -CHECKSUM.size], rest[-CHECKSUM.size :]
@@ -150,7 +158,7 @@ def _parse(body: bytes) -> Header:
     flags, fingerprint, model_rate_hz, hop, bits, levels, streams, rate_hz, channels, frames, name_bytes = (
         FIELDS.unpack_from(body)
     )
-    if flags:
+    if flags & ~SCALED:
         raise DataError(f"the file uses features (flags {flags:#04x}) not known here: update codectool")
     name, extension = body[FIELDS.size :][:name_bytes], body[FIELDS.size + name_bytes :]
     if len(name) < name_bytes:
@@ -167,6 +175,7 @@ def _parse(body: bytes) -> Header:
             original_rate_hz=rate_hz,
             original_channels=channels,
             frames_per_packet=frames,
+            scaled=bool(flags & SCALED),
             extension=extension,
         )
     except UsageError as error:
@@ -179,14 +188,3 @@ def _foreign(start: bytes) -> str:
     kind = next((kind for magic, kind in FOREIGN.items() if start.startswith(magic)), None)
     hint = f"it looks like {kind} file, encode it first" if kind else f"it starts with {start[:4].hex(' ')}"
     return f"not an .ecdc file: {hint}"
-
-
-def _read(stream: BinaryIO, count: int) -> bytes:
-    """Return the next `count` bytes, fewer only at the end of the stream."""
-    data = b""
-    while len(data) < count:
-        piece = stream.read(count - len(data))
-        if not piece:
-            break
-        data += piece
-    return data

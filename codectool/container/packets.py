@@ -5,6 +5,7 @@ Entropy-coded payloads, when they come, are announced by a header flag and get a
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from enum import IntFlag
 
 from codectool.container import bits
 from codectool.container.bits import Codes
-from codectool.container.header import CHECKSUM, Header
+from codectool.container.header import CHECKSUM, SCALE, Header
 from codectool.container.tags import TAGS_LIMIT_BYTES
 from codectool.errors import DataError
 
@@ -66,14 +67,16 @@ def payload_lengths(header: Header, flags: int) -> range:
     return range(0)
 
 
-def unpack_audio(header: Header, packet: Packet) -> Codes:
-    """Return the codes `[streams, levels, frames]` of an audio packet; DataError if it is malformed."""
-    shape = (header.streams, header.levels, header.frames_per_packet)
-    return bits.unpack(packet.payload, shape, header.bits_per_code)
+def unpack_audio(header: Header, packet: Packet) -> tuple[Codes, float | None]:
+    """Return the codes `[streams, levels, frames]` of an audio packet, and the scale of a segment, else None.
+
+    Raises DataError if it is malformed.
+    """
+    return _unpack(header, packet.payload, header.frames_per_packet)
 
 
-def unpack_last(header: Header, packet: Packet) -> tuple[Codes, int]:
-    """Return the codes of the last packet and the total samples; DataError if they cannot be."""
+def unpack_last(header: Header, packet: Packet) -> tuple[Codes, float | None, int]:
+    """Return the codes and scale of the last packet, and the total samples; DataError if they cannot be."""
     frames, total_samples = COUNTS.unpack_from(packet.payload)
     before = packet.audio_index
     if before < 0 or frames >= header.frames_per_packet:
@@ -81,8 +84,19 @@ def unpack_last(header: Header, packet: Packet) -> tuple[Codes, int]:
     total_frames = before * header.frames_per_packet + frames
     if total_samples > total_samples_limit(header, total_frames):
         raise DataError(f"{total_frames} frames are too few for {total_samples} samples")
-    shape = (header.streams, header.levels, frames)
-    return bits.unpack(packet.payload[COUNTS.size :], shape, header.bits_per_code), total_samples
+    return *_unpack(header, packet.payload[COUNTS.size :], frames), total_samples
+
+
+def _unpack(header: Header, payload: bytes, frames: int) -> tuple[Codes, float | None]:
+    if len(payload) != header.payload_bytes(frames):
+        raise DataError(f"{len(payload)} bytes do not hold {frames} frames")
+    scale: float | None = None
+    if header.scaled and frames:
+        scale = float(SCALE.unpack_from(payload)[0])
+        if not 0 < scale < math.inf:
+            raise DataError(f"the scale of a segment is {scale}")
+        payload = payload[SCALE.size :]
+    return bits.unpack(payload, (header.streams, header.levels, frames), header.bits_per_code), scale
 
 
 def total_samples_limit(header: Header, frames: int) -> int:

@@ -29,10 +29,14 @@ FAILED_CHECKS_FACTOR = 8  # honest damage fails about one check of each byte
 
 @dataclass(frozen=True, eq=False)
 class Audio:
-    """Codes `[streams, levels, frames]` of the frames from `first_frame` on, one at least."""
+    """Codes `[streams, levels, frames]` of the frames from `first_frame` on, one at least.
+
+    Of a model with segments they are one segment, and `scale` is what its decoded audio is multiplied by.
+    """
 
     first_frame: int
     codes: Codes
+    scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,9 @@ Event: TypeAlias = Audio | Gap
 class Reader:
     """Reads one file; iterating yields Audio and Gap in the order of time, as soon as their bytes are there.
 
-    The stream may be a pipe that gives a byte at a time. It is read ahead, and never closed. A damaged or
-    foreign header raises DataError here; later damage is a Gap, never an exception. Errors of the stream
-    itself pass through.
+    The stream may be a pipe that gives a byte at a time, of which `start` was read already. It is read ahead,
+    and never closed. A damaged or foreign header raises DataError here; later damage is a Gap, never an
+    exception. Errors of the stream itself pass through.
 
     A last packet without frames makes no Audio: it only sets `total_samples` and `tags`. So a recording
     without frames yields nothing.
@@ -67,10 +71,10 @@ class Reader:
         complete: True once the last packet was read, nothing follows it, and there was no gap.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, start: bytes = b"") -> None:
         self._stream = stream
-        self._origin = stream.tell() if stream.seekable() else None
-        self.header = read_header(stream)
+        self._origin = stream.tell() - len(start) if stream.seekable() else None
+        self.header = read_header(stream, start)
         self.total_samples: int | None = None
         self.tags: dict[str, str] = {}
         self.gaps: list[Gap] = []
@@ -97,12 +101,17 @@ class Reader:
                 yield self._gap(None, "the file ends before its last packet")
                 return
             try:
-                codes = self._open(packet)
+                opened = self._open(packet)
             except DataError as error:
                 self._note(str(error))
                 continue
-            if codes is not None:
-                yield from self._account(packet, codes)
+            if opened is not None:
+                yield from self._account(packet, *opened)
+
+    def report(self, first_frame: int, reason: str) -> None:
+        """Count damage that only who uses the codes can see, and that costs none of them."""
+        self._gap(0, reason, first_frame)
+        self.complete = False
 
     def seek(self, frame: int) -> None:
         """Go on with the packet that holds `frame`, found by its offset; iterate anew afterwards.
@@ -168,8 +177,11 @@ class Reader:
             return "a packet's checksum is wrong"
         return Packet(flags, sequence, packet[HEAD.size : end])
 
-    def _open(self, packet: Packet) -> Codes | None:
-        """Return a packet's codes, None for tags, which are held; DataError if malformed or out of turn."""
+    def _open(self, packet: Packet) -> tuple[Codes, float | None] | None:
+        """Return a packet's codes and scale, None for tags, which are held.
+
+        Raises DataError if it is malformed or out of turn.
+        """
         if packet.audio_index < self._next_index:
             raise DataError(f"packet {packet.sequence} comes again or too late")
         if packet.flags & Flag.TAGS:
@@ -179,7 +191,7 @@ class Reader:
         if not packet.flags & Flag.LAST:
             self._drop_held_tags()
             return unpack_audio(self.header, packet)
-        codes, total_samples = unpack_last(self.header, packet)
+        codes, scale, total_samples = unpack_last(self.header, packet)
         if packet.flags & Flag.TAGGED and self._held_tags and self._held_tags[0] == packet.sequence - 1:
             self.tags = self._held_tags[1]
         elif packet.flags & Flag.TAGGED:
@@ -187,9 +199,9 @@ class Reader:
         else:
             self._drop_held_tags()
         self.total_samples = total_samples
-        return codes
+        return codes, scale
 
-    def _account(self, packet: Packet, codes: Codes) -> Iterator[Event]:
+    def _account(self, packet: Packet, codes: Codes, scale: float | None) -> Iterator[Event]:
         """Yield what was lost before a packet, its codes if it has any, and what is wrong behind the last."""
         index, frames_per_packet = packet.audio_index, self.header.frames_per_packet
         if index > self._next_index or self._damage:
@@ -199,7 +211,7 @@ class Reader:
         last = bool(packet.flags & Flag.LAST)
         self._finished = last
         if codes.shape[2]:
-            yield Audio(index * frames_per_packet, codes)
+            yield Audio(index * frames_per_packet, codes, scale)
         if last:
             if self._source.fill(1):
                 reason = f"foreign bytes follow the last packet from byte {self._source.position} on"

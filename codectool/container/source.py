@@ -8,6 +8,17 @@ from typing import BinaryIO
 CHUNK_BYTES = 64 * 1024  # asked for at once from streams that give what they have
 
 
+def read_up_to(stream: BinaryIO, count: int) -> bytes:
+    """Return the next `count` bytes, fewer only at the end of the stream."""
+    data = b""
+    while len(data) < count:
+        piece = stream.read(count - len(data))
+        if not piece:
+            break
+        data += piece
+    return data
+
+
 class ByteSource:
     """The bytes of a stream from `position` on, of which as many are held as the reader asked to see.
 

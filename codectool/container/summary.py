@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from os import PathLike
-from pathlib import Path
 from typing import BinaryIO
 
-from codectool.container.header import VERSION, Header
-from codectool.container.reader import Audio, Gap, Reader
-from codectool.errors import FileError
+from codectool.container.opening import AnyHeader, open_reader
+from codectool.container.reader import Audio, Gap
+from codectool.container.v0 import HeaderV0
+from codectool.container.v0_reader import ReaderV0
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Summary:
     Attributes:
         header: what the file says about itself.
         packets: good packets of all kinds.
-        frames: frames whose codes are there.
+        frames: frames whose codes are there, None if that cannot be told.
         total_samples: length at the original rate, None if the last packet is not there.
         duration_s: the same in seconds.
         size_bytes: size of the file, without foreign bytes behind it.
@@ -27,12 +26,15 @@ class Summary:
         tags: the tags, empty without.
         gaps: the first 1000 pieces of damage.
         gap_count: number of all.
-        complete: True if there is no damage and nothing is missing or too much.
+        complete: True if there is no damage and nothing is missing or too much, None if that cannot be told.
+
+    Of entropy-coded version 0 only the header is looked at: the rest needs a language model. Other version 0
+    files have no checksums, so damage inside their codes is not found.
     """
 
-    header: Header
+    header: AnyHeader
     packets: int
-    frames: int
+    frames: int | None
     total_samples: int | None
     duration_s: float | None
     size_bytes: int
@@ -40,15 +42,15 @@ class Summary:
     tags: dict[str, str]
     gaps: tuple[Gap, ...]
     gap_count: int
-    complete: bool
+    complete: bool | None
 
     def facts(self) -> dict[str, object]:
         """Return what a person or a program wants to know, in plain values, by names with units."""
         header = self.header
         return {
-            "version": VERSION,
+            "version": header.version,
             "model": header.model,
-            "weights": header.fingerprint.hex(),
+            "weights": None if header.fingerprint is None else header.fingerprint.hex(),
             "duration_s": self.duration_s,
             "samples": self.total_samples,
             "sample_rate_hz": header.original_rate_hz,
@@ -61,31 +63,28 @@ class Summary:
             "size_bytes": self.size_bytes,
             "nominal_bps": header.nominal_bps,
             "actual_bps": None if self.rate_bps is None else round(self.rate_bps, 1),
+            "entropy_coded": isinstance(header, HeaderV0) and header.language_model,
             "tags": self.tags,
             "complete": self.complete,
+            "damage_count": self.gap_count,
             "damage": [asdict(gap) for gap in self.gaps],
         }
 
 
-def scan(source: str | PathLike[str] | BinaryIO) -> Summary:
-    """Read a file or stream to its end, check all of it, and sum it up, in memory that does not grow with it.
+def scan(stream: BinaryIO) -> Summary:
+    """Read a file to its end, check all of it, and sum it up, in memory that does not grow with it.
 
-    Raises DataError if the header is damaged or foreign (later damage is in the summary), and FileError if a
-    path cannot be read.
+    Raises DataError if the header is damaged or foreign; later damage is in the summary.
     """
-    if not isinstance(source, (str, PathLike)):
-        return _scan(source)
-    try:
-        with Path(source).open("rb") as stream:
-            return _scan(stream)
-    except OSError as error:
-        raise FileError(f"cannot read {source}: {error.strerror}") from error
-
-
-def _scan(stream: BinaryIO) -> Summary:
-    reader = Reader(stream)
-    frames = sum(event.codes.shape[2] for event in reader if isinstance(event, Audio))
-    samples = reader.total_samples
+    reader = open_reader(stream)
+    frames: int | None = None
+    complete: bool | None = None
+    if isinstance(reader, ReaderV0) and reader.header.language_model:
+        reader.pass_over()
+        samples: int | None = reader.header.total_samples
+    else:
+        frames = sum(event.codes.shape[2] for event in reader if isinstance(event, Audio))
+        samples, complete = reader.total_samples, reader.complete
     duration_s = None if samples is None else samples / reader.header.original_rate_hz
     return Summary(
         header=reader.header,
@@ -98,5 +97,5 @@ def _scan(stream: BinaryIO) -> Summary:
         tags=reader.tags,
         gaps=tuple(reader.gaps),
         gap_count=reader.gap_count,
-        complete=reader.complete,
+        complete=complete,
     )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codectool.container import bits
-from codectool.container.header import Header
+from codectool.container.header import SCALE, Header
 from codectool.container.packets import COUNTS, SEQUENCE_LIMIT, Flag, total_samples_limit, write_packet
 from codectool.container.tags import encode_tags
 from codectool.errors import FileError, UsageError
@@ -33,17 +33,37 @@ class Writer:
         self._sequence = 0
         self._codes = np.empty((header.streams, header.levels, header.frames_per_packet), dtype=np.uint16)
         self._filled_frames = 0
+        self._scale = b""  # of the segment in `_codes`
         self._finished = False
         self._write(header.to_bytes())
         stream.flush()
 
-    def write_codes(self, codes: npt.NDArray[np.integer]) -> None:
+    def write_codes(self, codes: npt.NDArray[np.integer], scale: float | None = None) -> None:
         """Write codes `[streams, levels, frames]`, any number of frames, each code below 2 ** bits_per_code.
 
-        Raises UsageError, and writes nothing, if the shape or a code is not the header's.
+        Where packets are segments, the codes are one, with its scale. Raises UsageError, and writes nothing,
+        if the shape, a code or the scale is not as the header says.
         """
-        self._check(codes)
+        self._check(codes, scale)
         before = self.bytes_written
+        if scale is not None:
+            self._write_segment(codes, scale)
+        else:
+            self._write_frames(codes)
+        if self.bytes_written > before:
+            self._stream.flush()
+
+    def _write_segment(self, codes: npt.NDArray[np.integer], scale: float) -> None:
+        frames = codes.shape[2]
+        if self._filled_frames:
+            return  # the short segment before reaches the end of the recording: this one would add nothing
+        self._codes[:, :, :frames] = codes
+        self._filled_frames = frames
+        self._scale = SCALE.pack(scale)
+        if frames == self.header.frames_per_packet:
+            self._write_packet(0, self._take_packed())
+
+    def _write_frames(self, codes: npt.NDArray[np.integer]) -> None:
         start = 0
         while start < codes.shape[2]:
             room = self.header.frames_per_packet - self._filled_frames
@@ -54,8 +74,6 @@ class Writer:
             start += piece.shape[2]
             if self._filled_frames == self.header.frames_per_packet:
                 self._write_packet(0, self._take_packed())
-        if self.bytes_written > before:
-            self._stream.flush()
 
     def finish(self, total_samples: int, tags: Mapping[str, str] | None = None) -> None:
         """End the file: total_samples at the original rate, and tags (64 keys, 16384 bytes at most).
@@ -77,25 +95,20 @@ class Writer:
         self._stream.flush()
         self._finished = True
 
-    def _check(self, codes: npt.NDArray[np.integer]) -> None:
+    def _check(self, codes: npt.NDArray[np.integer], scale: float | None) -> None:
         header = self.header
         if self._finished:
             raise UsageError("the file is finished already")
-        if codes.ndim != 3 or codes.shape[:2] != (header.streams, header.levels):
-            raise UsageError(
-                f"codes of shape {codes.shape}, not ({header.streams} streams, {header.levels} levels, any)"
-            )
-        if codes.dtype.kind not in "ui":
-            raise UsageError(f"codes of type {codes.dtype}, not integers")
-        if codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < 2**header.bits_per_code:
-            raise UsageError(
-                f"codes from {codes.min()} to {codes.max()} do not fit {header.bits_per_code} bits"
-            )
+        bits.check_codes(codes, header.streams, header.levels, header.bits_per_code)
+        bits.check_scale(scale, header.scaled)
+        if header.scaled and codes.shape[2] > header.frames_per_packet:
+            raise UsageError(f"a segment has {header.frames_per_packet} frames, not {codes.shape[2]}")
 
     def _take_packed(self) -> bytes:
         codes = self._codes[:, :, : self._filled_frames]
+        scale = self._scale if self._filled_frames else b""
         self._filled_frames = 0
-        return bits.pack(codes, self.header.bits_per_code)
+        return scale + bits.pack(codes, self.header.bits_per_code)
 
     def _write_packet(self, flags: int, payload: bytes) -> None:
         if self._sequence == SEQUENCE_LIMIT:
@@ -104,7 +117,12 @@ class Writer:
         self._sequence += 1
 
     def _write(self, data: bytes) -> None:
-        written = self._stream.write(data)
-        if written != len(data):
-            raise FileError(f"the output took {written} of {len(data)} bytes: give it a buffered stream")
-        self.bytes_written += len(data)
+        self.bytes_written += write_all(self._stream, data)
+
+
+def write_all(stream: BinaryIO, data: bytes) -> int:
+    """Write bytes and return how many; FileError if the stream takes only some of them."""
+    written = stream.write(data)
+    if written != len(data):
+        raise FileError(f"the output took {written} of {len(data)} bytes: give it a buffered stream")
+    return written

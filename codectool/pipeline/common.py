@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from codectool.errors import FileError
 from codectool.models.loading import LoadedModel
+from codectool.session import usable_threads
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Progress = Callable[[float], None]  # called with the seconds of audio done so far
-Loader = Callable[[str, Path | None, str], LoadedModel]  # from a model's name, its weights and a device
+Loader = Callable[
+    [str, Path | None, str, str], LoadedModel
+]  # from a model's name, weights, device, precision
+
+RUN_S = 16.0  # audio a thread is given at once: a second of it is computed twice, more would take more memory
+
+
+def at_once_s(source: str) -> float:
+    """Return how much audio to gather so that all threads have work: none of a pipe, where it would wait."""
+    return RUN_S * usable_threads() if Path(source).is_file() else 0.0
+
+
+def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield the function of each item; while it is computed, the next item is taken and a result used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
+        waiting: list[Future[Result]] = []
+        try:
+            for item in items:
+                waiting.append(thread.submit(function, item))
+                if len(waiting) > 1:
+                    yield waiting.pop(0).result()
+            for last in waiting:
+                yield last.result()
+        finally:
+            for left in waiting:  # Ctrl-C waits for what is being computed, but for no more
+                left.cancel()
 
 
 def refuse_same(source: str, target: str) -> None:

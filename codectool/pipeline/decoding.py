@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from codectool.audio.sink import open_sink
-from codectool.container import Gap, Header, Reader, Summary, scan
-from codectool.container.file import open_input
+from codectool.container import AnyHeader, AnyReader, Gap, HeaderV0, Summary, open_reader, scan
 from codectool.errors import DataError, UsageError, WeightsError
+from codectool.files import open_input
 from codectool.jobs import DecodeJob
 from codectool.models.loading import LoadedModel, load
 from codectool.models.registry import MODELS
-from codectool.pipeline.common import Loader, Progress, refuse_same
+from codectool.pipeline.common import Loader, Progress, at_once_s, refuse_same
+from codectool.pipeline.entropy import BOUND_TO_MACHINE, language_model_of
 from codectool.pipeline.playing import Part, decode_blocks
 
 
@@ -26,6 +27,7 @@ class DecodeResult:
     elapsed_s: float
     clipped_samples: int
     damage: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = load) -> DecodeResult:
@@ -38,7 +40,7 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
     refuse_same(job.source, job.target)
     with open_input(job.source) as stream:
         summary = _look_ahead(stream)
-        reader = Reader(stream)
+        reader = open_reader(stream, language_model_of(job))
         header = reader.header
         part = _part(job, header, summary)
         if job.strict and summary is not None and summary.gaps:
@@ -47,25 +49,34 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
         sink = open_sink(
             job.target,
             rate_hz=header.original_rate_hz,
-            channels=header.streams,
+            channels=header.streams * model.entry.channels,
             subtype=job.subtype,
             raw=job.raw,
             overwrite=job.overwrite,
             tags=summary.tags if summary is not None else None,
         )
+        bound = isinstance(header, HeaderV0) and header.language_model
+        notes = [f"{job.source}: {BOUND_TO_MACHINE}"] if bound else []
+        if part.first_sample and model.codec.decoder.receptive_field is None:
+            notes.append(f"{job.source}: decoded from its start: {header.model} remembers all before a part")
         with sink:
-            for block in decode_blocks(reader, model, part):
+            # A language model needs torch's threads its way, so nothing may go on beside it.
+            gathered_s = 0.0 if bound else at_once_s(job.source)
+            for block in decode_blocks(reader, model, part, gathered_s):
                 if job.strict and reader.gaps:  # of a pipe, which could not be looked at before
                     _refuse(reader.gaps[0], header)
                 sink.write(block)
                 if progress is not None:
                     progress(sink.written_samples / header.original_rate_hz)
+            if summary is None and reader.tags and not sink.add_tags(reader.tags):
+                notes.append(f"{job.target}: has no tags: a pipe's come last, too late for this format")
     return DecodeResult(
         duration_s=sink.written_samples / header.original_rate_hz,
         rate_hz=header.original_rate_hz,
         elapsed_s=time.perf_counter() - started_s,
         clipped_samples=sink.clipped_samples,
-        damage=[_describe(gap, header) for gap in reader.gaps],
+        damage=_damage(reader),
+        notes=notes,
     )
 
 
@@ -79,7 +90,7 @@ def _look_ahead(stream: BinaryIO) -> Summary | None:
     return summary
 
 
-def _part(job: DecodeJob, header: Header, summary: Summary | None) -> Part:
+def _part(job: DecodeJob, header: AnyHeader, summary: Summary | None) -> Part:
     rate_hz = header.original_rate_hz
     if job.start_s < 0 or (job.duration_s is not None and job.duration_s < 0):
         raise UsageError("--start and --duration are seconds from 0 on")
@@ -91,29 +102,37 @@ def _part(job: DecodeJob, header: Header, summary: Summary | None) -> Part:
     return Part(first_sample, end_sample)
 
 
-def _right_model(header: Header, job: DecodeJob, loader: Loader) -> LoadedModel:
+def _right_model(header: AnyHeader, job: DecodeJob, loader: Loader) -> LoadedModel:
     if header.model not in MODELS and job.model is None:
         raise WeightsError(
             f"{job.source}: made with the model {header.model!r}, which this version does not know"
         )
-    model = loader(job.model or header.model, job.weights, job.device)
-    if model.fingerprint != header.fingerprint:
+    model = loader(job.model or header.model, job.weights, job.device, job.precision)
+    if header.fingerprint is not None and model.fingerprint != header.fingerprint:
         raise WeightsError(
             f"{job.source}: made with weights {header.fingerprint.hex()} of {header.model}, "
             f"but {model.weights_path} is {model.fingerprint.hex()}: give the right ones with --weights FILE"
         )
     entry = model.entry
-    stated = (header.model_rate_hz, header.hop_samples, header.bits_per_code)
-    if stated != (entry.sample_rate_hz, entry.hop_samples, entry.code_bits) or header.levels > entry.levels:
+    stated = (header.model_rate_hz, header.hop_samples, header.bits_per_code, header.scaled)
+    known = (entry.sample_rate_hz, entry.hop_samples, entry.code_bits, entry.segment_samples is not None)
+    if stated != known or header.levels > entry.levels:
         raise DataError(f"its header does not fit the model {entry.name}")
     return model
 
 
-def _refuse(gap: Gap, header: Header) -> None:
+def _refuse(gap: Gap, header: AnyHeader) -> None:
     raise DataError(f"is damaged: {_describe(gap, header)}; without --strict, what is good is decoded")
 
 
-def _describe(gap: Gap, header: Header) -> str:
+def _damage(reader: AnyReader) -> list[str]:
+    """Return a line for each place, and one that counts those that are not listed."""
+    lines = [_describe(gap, reader.header) for gap in reader.gaps]
+    unlisted = reader.gap_count - len(reader.gaps)
+    return lines + ([f"damaged in {unlisted} more places"] if unlisted else [])
+
+
+def _describe(gap: Gap, header: AnyHeader) -> str:
     frame_s = header.hop_samples / header.model_rate_hz
     if gap.frames == 0:
         return f"at {gap.first_frame * frame_s:.3f} s, no audio lost: {gap.reason}"

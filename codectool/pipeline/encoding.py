@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from codectool.audio.atomic import open_output
 from codectool.audio.mix import mix_to_mono
+from codectool.audio.pcm import Block
 from codectool.audio.resample import Resampler
 from codectool.audio.source import AudioSource, open_source
-from codectool.container import Codes, Writer
+from codectool.container import Codes
 from codectool.container.tags import encode_tags
 from codectool.jobs import EncodeJob
-from codectool.models.loading import load
+from codectool.models.loading import LoadedModel, load
 from codectool.models.registry import ModelEntry
-from codectool.pipeline.common import Loader, Progress, refuse_same
+from codectool.pipeline.common import Loader, Progress, at_once_s, one_ahead, refuse_same
+from codectool.pipeline.writing import losses_v0, open_writer, stated_samples
+from codectool.segment_session import SegmentEncoderSession
 from codectool.session import EncoderSession
 
 PCM_BITS = 16  # what sizes are compared with
@@ -47,6 +50,7 @@ def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = lo
     `loader` gives the model, so that many jobs may share one.
     """
     started_s = time.perf_counter()
+    job.check_container()
     if not job.keep_channels:  # what can be refused before anything is opened, is
         job.entry_and_levels()
     refuse_same(job.source, job.target)
@@ -56,16 +60,16 @@ def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = lo
         streams = job.streams(source.channels)
         entry, levels = job.entry_and_levels(streams)
         with open_output(job.target, overwrite=job.overwrite) as output:
-            model = loader(job.model, job.weights, job.device)
-            writer = Writer(output, job.header(source, model.fingerprint))
-            sessions = [EncoderSession(model, levels, job.packet_frames) for _ in range(streams)]
+            model = loader(job.model, job.weights, job.device, job.precision)
+            writer = open_writer(job, output, source, model)
             samples = 0
-            for codes, samples in encode_blocks(source, sessions):
-                writer.write_codes(codes)
+            for codes, scale, samples in _coded(job, source, model, levels, streams):
+                writer.write_codes(codes, scale)
                 if progress is not None:
                     progress(samples / source.rate_hz)
             tags = {name: text for name, text in {**source.tags, **job.tags}.items() if text}
-            writer.finish(samples, tags)
+            stated = stated_samples(job, source, samples, entry.sample_rate_hz)
+            writer.finish(stated, tags)
     return EncodeResult(
         duration_s=samples / source.rate_hz,
         levels=levels,
@@ -73,32 +77,95 @@ def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = lo
         bytes_written=writer.bytes_written,
         pcm_bytes=samples * source.channels * PCM_BITS // 8,
         elapsed_s=time.perf_counter() - started_s,
-        notes=_losses(source, streams, entry) + source.notes,
+        notes=_losses(source, streams, entry)
+        + source.notes
+        + (losses_v0(job, source, stated, tags) if job.container == "v0" else []),
     )
 
 
-def encode_blocks(source: AudioSource, sessions: list[EncoderSession]) -> Iterator[tuple[Codes, int]]:
+def _coded(
+    job: EncodeJob, source: AudioSource, model: LoadedModel, levels: int, streams: int
+) -> Iterator[tuple[Codes, float | None, int]]:
+    """Yield codes, the scale of those of a segment, and the samples read so far."""
+    if model.entry.segment_samples is not None:
+        yield from encode_segments(source, SegmentEncoderSession(model, levels))
+        return
+    sessions = [EncoderSession(model, levels, job.packet_frames) for _ in range(streams)]
+    for codes, samples in encode_blocks(source, sessions, _at_once_s(job)):
+        yield codes, None, samples
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Audio `[channels, samples]` at the model's rate; `read_samples` is at the source's, from its start."""
+
+    audio: Block
+    read_samples: int
+    is_last: bool = False
+
+
+def encode_blocks(
+    source: AudioSource, sessions: list[EncoderSession], gathered_s: float = 0.0
+) -> Iterator[tuple[Codes, int]]:
     """Yield codes `[streams, levels, frames]`, with the samples (at the source's rate) read so far.
 
-    With one session the channels are mixed, otherwise each has its own.
+    With one session the channels are mixed, otherwise each has its own. Where so many seconds are gathered,
+    they are encoded while the next are read; else codes come as soon as there are any.
     """
-    streams = len(sessions)
-    resampler = Resampler(source.rate_hz, sessions[0].model.entry.sample_rate_hz, streams)
+
+    def encoded(piece: Piece) -> tuple[Codes, int]:
+        streams = zip(sessions, piece.audio, strict=True)
+        codes = [(s.finish if piece.is_last else s.push)(audio[None]) for s, audio in streams]
+        return np.stack(codes), piece.read_samples
+
+    rate_hz = sessions[0].model.entry.sample_rate_hz
+    pieces = _pieces(source, len(sessions), rate_hz)
+    if gathered_s:
+        yield from one_ahead(encoded, _gathered(pieces, round(gathered_s * rate_hz)))
+    else:
+        yield from map(encoded, pieces)
+
+
+def encode_segments(
+    source: AudioSource, session: SegmentEncoderSession
+) -> Iterator[tuple[Codes, float, int]]:
+    """Yield the codes `[1, levels, frames]` of each segment, its scale, and the samples read so far."""
+    entry = session.model.entry
+    for piece in _pieces(source, entry.channels, entry.sample_rate_hz):
+        for segment in session.push(piece.audio) + (session.finish() if piece.is_last else []):
+            yield segment.codes[None], segment.scale, piece.read_samples
+
+
+def _pieces(source: AudioSource, channels: int, rate_hz: int) -> Iterator[Piece]:
+    """Read, mix and resample."""
+    resampler = Resampler(source.rate_hz, rate_hz, channels)
     samples = 0
     for block in source.blocks():
         samples += block.shape[1]
-        resampled = resampler.push(mix_to_mono(block) if streams == 1 else block)
-        codes = np.stack([session.push(resampled[i : i + 1]) for i, session in enumerate(sessions)])
-        if codes.shape[2]:
-            yield codes, samples
-    last = resampler.finish()
-    ends = [(session.push(last[i : i + 1]), session.finish()) for i, session in enumerate(sessions)]
-    yield np.stack([np.concatenate(end, axis=1) for end in ends]), samples
+        if len(block) != channels:
+            block = np.repeat(mix_to_mono(block), channels, axis=0)
+        yield Piece(resampler.push(block), samples)
+    yield Piece(resampler.finish(), samples, is_last=True)
+
+
+def _gathered(pieces: Iterator[Piece], samples: int) -> Iterator[Piece]:
+    """Join pieces until they hold so many samples."""
+    held: list[Block] = []
+    for piece in pieces:
+        held.append(piece.audio)
+        if piece.is_last or sum(audio.shape[1] for audio in held) >= samples:
+            yield replace(piece, audio=np.concatenate(held, axis=1))
+            held.clear()
+
+
+def _at_once_s(job: EncodeJob) -> float:
+    """Return how much audio to gather: none beside a language model, which needs torch's threads its way."""
+    return 0.0 if job.language_model is not None else at_once_s(job.source)
 
 
 def _losses(source: AudioSource, streams: int, entry: ModelEntry) -> list[str]:
     losses = []
-    if source.channels > streams:
+    if source.channels > max(streams, entry.channels):
         losses.append(f"{source.channels} channels are mixed to mono")
     if source.rate_hz > entry.sample_rate_hz:
         losses.append(f"nothing above {entry.sample_rate_hz / 2000:g} kHz is kept")

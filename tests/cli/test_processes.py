@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -11,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import soundfile
 
-from tests.cli.conftest import ROOT, Ran
+from tests.cli.conftest import RATE_HZ, ROOT, Ran
 
 Codec = Callable[..., Ran]
 Process = Callable[..., subprocess.Popen[bytes]]
@@ -52,6 +56,100 @@ def test_a_reader_that_leaves_ends_it_quietly(codec: Codec, process: Process) ->
         decoding.stdout.close()
         assert decoding.stderr.read() == b""
     assert decoding.wait(WAIT_S) == 0
+
+
+RAW = "--raw", "s16le", "--rate", str(RATE_HZ), "--channels", "1"
+
+
+@pytest.mark.skipif(shutil.which("sox") is None, reason="needs sox")
+def test_between_two_soxes(environment: dict[str, str], write_wav: Callable[..., Path]) -> None:
+    write_wav(samples=50_001, rate_hz=22_050, channels=2)
+    codec = f"{shlex.quote(sys.executable)} -m codectool"
+    command = (
+        f"sox -V1 in.wav -t wav - | {codec} encode - - -q | {codec} decode - - -q | sox -V1 -t wav - out.flac"
+    )
+    subprocess.run(["bash", "-o", "pipefail", "-c", command], env=environment, timeout=2 * WAIT_S, check=True)
+    info = soundfile.info("out.flac")
+    assert (info.frames, info.samplerate, info.channels) == (50_001, 22_050, 1)
+
+
+def test_sound_comes_while_a_slow_writer_still_writes(environment: dict[str, str]) -> None:
+    codec, pipe = [sys.executable, "-m", "codectool"], subprocess.PIPE
+    encode = [*codec, "encode", "-", "-", "-q", "--low-latency", *RAW]
+    decode = [*codec, "decode", "-", "-", "-q", "--raw", "s16le"]
+    with (
+        subprocess.Popen(encode, env=environment, stdin=pipe, stdout=pipe, bufsize=0) as encoding,
+        subprocess.Popen(decode, env=environment, stdin=encoding.stdout, stdout=pipe) as decoding,
+    ):
+        assert encoding.stdin is not None
+        assert encoding.stdout is not None
+        assert decoding.stdout is not None
+        encoding.stdout.close()
+        fed_bytes = 2 * RATE_HZ * 60 // 1000  # of the first 60 ms, an odd number of them at a time
+        for start in range(0, fed_bytes, 47):
+            encoding.stdin.write(bytes(min(47, fed_bytes - start)))
+            time.sleep(0.001)
+        heard = decoding.stdout.read(2)  # would wait for ever if they waited for more
+        encoding.stdin.close()
+        heard += decoding.stdout.read()
+    assert len(heard) == fed_bytes
+    assert (encoding.returncode, decoding.returncode) == (0, 0)
+
+
+def write_without_end(descriptor: int) -> None:
+    while True:
+        os.write(descriptor, bytes(2 * RATE_HZ))
+
+
+def test_a_reader_that_leaves_ends_an_encode_of_an_endless_input(process: Process) -> None:
+    encoding = process("encode", "-", "-", "-q", *RAW)
+    assert encoding.stdin is not None
+    assert encoding.stdout is not None
+    assert encoding.stderr is not None
+    with encoding.stdin, encoding.stdout, encoding.stderr:
+        os.write(encoding.stdin.fileno(), bytes(2 * RATE_HZ))
+        assert encoding.stdout.read(4) == b"ECDC"
+        encoding.stdout.close()
+        with pytest.raises(BrokenPipeError):
+            write_without_end(encoding.stdin.fileno())
+        assert encoding.stderr.read() == b""
+    assert encoding.wait(WAIT_S) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("encode - out.ecdc <&-", 4, b"codec: stdin: cannot be read: Bad file descriptor\n"),
+        ("decode - out.wav <&-", 4, b"codec: stdin: cannot be read: Bad file descriptor\n"),
+        ("trim - out.ecdc --levels 1 <&-", 4, b"codec: stdin: cannot be read: Bad file descriptor\n"),
+        ("encode in.wav - -q >&-", 4, b"codec: stdout: cannot be written: Bad file descriptor\n"),
+        ("verify in.ecdc >&-", 4, b"codec: stdout: cannot be written: Bad file descriptor\n"),
+        ("verify in.ecdc >/dev/full", 4, b"codec: stdout: cannot be written: No space left on device\n"),
+        ("verify in.wav 2>&-", 3, b""),
+        ("trim in.ecdc out.ecdc --levels 1 <&- >&- 2>&-", 0, b""),
+    ],
+)
+def test_closed_streams(
+    codec: Codec,
+    environment: dict[str, str],
+    write_wav: Callable[..., Path],
+    folder: Path,
+    command: str,
+    code: int,
+    said: bytes,
+) -> None:
+    assert codec("encode", write_wav(samples=1000), "in.ecdc").code == 0
+    program = f"{shlex.quote(sys.executable)} -m codectool {command}"
+    done = subprocess.run(
+        ["sh", "-c", program], env=environment, stderr=subprocess.PIPE, timeout=WAIT_S, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, said)
+    assert {path.name for path in folder.iterdir()} <= {
+        "in.wav",
+        "in.ecdc",
+        *(["out.ecdc"] if code == 0 else []),
+    }
 
 
 def test_an_interrupt_leaves_nothing_behind(process: Process, folder: Path) -> None:

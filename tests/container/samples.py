@@ -55,6 +55,23 @@ def make_file(
     return stream.getvalue()
 
 
+def make_segments(
+    header: Header, frames: int, seed: int = 0
+) -> tuple[bytes, list[tuple[npt.NDArray[np.uint16], float]]]:
+    """Return a file of segments, and their codes and scales."""
+    codes, size = make_codes(header, frames, seed), header.frames_per_packet
+    segments = [
+        (codes[:, :, start : start + size], float(np.float32(0.1 * (start + 1))))
+        for start in range(0, frames, size)
+    ]
+    stream = io.BytesIO()
+    writer = Writer(stream, header)
+    for segment in segments:
+        writer.write_codes(*segment)
+    writer.finish(samples_of(header, frames))
+    return stream.getvalue(), segments
+
+
 def split(data: bytes) -> list[bytes]:
     """Cut an undamaged file into its header and packets."""
     pieces, start = [], data[5]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import codectool.container
-from codectool.container import Writer
+from codectool.container import Writer, WriterV0, codes_of, open_reader
 
 from .samples import check_codes, make_codes, make_file, make_header, read
 
@@ -20,8 +20,8 @@ HEADER = make_header(frames_per_packet=2)
 CODES = np.array([[[1, 2, 1023], [512, 0, 341]]], dtype=np.uint16)
 
 
-def example() -> bytes:
-    block = re.search(r"```example\n(.*?)```", FORMAT, re.DOTALL)
+def example(name: str = "example") -> bytes:
+    block = re.search(rf"```{name}\n(.*?)```", FORMAT, re.DOTALL)
     assert block
     data = b""
     for line in block[1].splitlines():
@@ -66,6 +66,16 @@ def test_the_sums_hold() -> None:
     assert f"{100 * (total_bytes / codes_bytes - 1):.2f} % over the codes" in FORMAT
     assert 36 + len("base_24khz") + 10 == 56
     assert 36 + len("encodec_24khz") + 10 == 59
+
+
+def test_the_example_of_version_0() -> None:
+    codes = np.array([[[1, 1023], [512, 0], [2, 341]]])
+    stream = io.BytesIO()
+    writer = WriterV0(stream, "encodec_24khz", 3)
+    writer.write_codes(codes)
+    writer.finish(400)
+    assert stream.getvalue() == example("example-v0")
+    np.testing.assert_array_equal(codes_of(open_reader(io.BytesIO(example("example-v0")))), codes)
 
 
 def test_importing_the_container_loads_no_torch() -> None:

@@ -92,12 +92,12 @@ def test_an_impossible_last_packet_is_refused(
 
 @pytest.mark.parametrize(("flags", "sequence"), [(Flag.LAST, 2), (Flag.LAST | Flag.TAGGED, 3)])
 def test_a_last_packet_without_frames_counts_those_before(flags: int, sequence: int) -> None:
-    codes, samples = unpack_last(HEADER, Packet(flags, sequence, COUNTS.pack(0, 17 * 588)))
-    assert (codes.shape, samples) == ((1, 1, 0), 17 * 588)
+    codes, scale, samples = unpack_last(HEADER, Packet(flags, sequence, COUNTS.pack(0, 17 * 588)))
+    assert (codes.shape, scale, samples) == ((1, 1, 0), None, 17 * 588)
 
 
 def test_samples_allowed() -> None:
     assert total_samples_limit(HEADER, 0) == 320 * 44100 // 24000 == 588
     assert total_samples_limit(HEADER, 1) == 1176
-    codes, samples = unpack_last(HEADER, Packet(Flag.LAST, 0, COUNTS.pack(1, 1176) + bytes(2)))
-    assert (codes.shape, samples) == ((1, 1, 1), 1176)
+    codes, scale, samples = unpack_last(HEADER, Packet(Flag.LAST, 0, COUNTS.pack(1, 1176) + bytes(2)))
+    assert (codes.shape, scale, samples) == ((1, 1, 1), None, 1176)

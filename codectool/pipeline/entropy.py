@@ -1,0 +1,27 @@
+"""The language model of entropy-coded version 0 files, loaded when a file turns out to need it."""
+
+from __future__ import annotations
+
+from codectool.container import HeaderV0, LanguageModelFinder, Predictor
+from codectool.errors import WeightsError
+from codectool.jobs import ConvertJob, DecodeJob, EncodeJob
+from codectool.models.encodec_lm import load_language_model
+
+BOUND_TO_MACHINE = (
+    "is entropy-coded: sure to be read only with the same processor, PyTorch and --lm-threads as it was "
+    "written with; `codec convert` makes it a version 1 file, which is read everywhere"
+)
+
+
+def language_model_of(job: EncodeJob | DecodeJob | ConvertJob) -> LanguageModelFinder:
+    """Return what loads the language model that a job names, for a file with a certain header."""
+
+    def load(header: HeaderV0) -> Predictor:
+        if job.language_model is None:
+            raise WeightsError(
+                f"{job.source}: is entropy-coded, and so needs the language model of {header.model}: "
+                "name its file with --lm FILE"
+            )
+        return load_language_model(header.entry, job.language_model, job.language_model_threads)
+
+    return load
