@@ -9,14 +9,22 @@ import click
 from click.exceptions import Exit
 
 from codectool.cli import cli
+from codectool.cli.options import say
 from codectool.errors import CodecError, FileError
+from codectool.files import fill_closed_streams
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count it
 
 
 def main() -> None:
     """Run the command line and exit with the code of what happened."""
-    sys.exit(run(sys.argv[1:]))
+    fill_closed_streams()
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:  # told already; Python would try again at its end, and have the last word
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -35,9 +43,7 @@ def run(arguments: list[str]) -> int:
         return _refuse(error)
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output has all it wanted; nothing more may be flushed into the pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output has all it wanted
         return 0
     except OSError as error:
         return _say(f"{error.filename or 'a file or device'}: {error.strerror or error}", FileError.exit_code)
@@ -52,7 +58,7 @@ def _refuse(error: click.UsageError) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"codec: {message}", file=sys.stderr)
+    say(message)
     return code
 
 

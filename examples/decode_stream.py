@@ -13,8 +13,8 @@ import numpy as np
 from codectool.audio.resample import Resampler, resampled_length
 from codectool.audio.sink import AudioSink, open_sink
 from codectool.container import Gap, Reader
-from codectool.container.file import open_input
 from codectool.errors import DataError, WeightsError
+from codectool.files import open_input
 from codectool.models.loading import load
 from codectool.session import DecoderSession
 

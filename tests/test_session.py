@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,19 @@ def decoder(small_model: LoadedModel) -> DecoderSession:
     return DecoderSession(small_model)
 
 
+@pytest.mark.parametrize("samples", [0, 1, 319, 24_000, 72_000, 80_001])
+@pytest.mark.parametrize("last_samples", [0, 1, 24_000, 72_000])
+def test_finishing_with_audio_is_pushing_it_first(
+    encoder: EncoderSession, samples: int, last_samples: int
+) -> None:
+    audio = noise(samples + last_samples)
+    expected = encoded(encoder, audio, 5000)
+    first = encoder.push(audio[:, :samples])
+    np.testing.assert_array_equal(
+        np.concatenate((first, encoder.finish(audio[:, samples:])), axis=1), expected
+    )
+
+
 @pytest.mark.parametrize("piece_samples", [1, 7, 320, 100_000])
 def test_codes_do_not_depend_on_the_pieces(encoder: EncoderSession, piece_samples: int) -> None:
     audio = noise(2 * RATE_HZ + 13)
@@ -75,9 +89,11 @@ def test_audio_does_not_depend_on_the_pieces(decoder: DecoderSession, piece_fram
     np.testing.assert_array_equal(decoded(decoder, codes, piece_frames), expected)
 
 
-def test_the_network_runs_on_blocks_of_one_shape(
-    encoder: EncoderSession, decoder: DecoderSession, monkeypatch: pytest.MonkeyPatch
+def test_where_the_trial_fails_the_network_runs_on_blocks_of_one_shape(
+    small_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    model = replace(small_model, joins_blocks=False)
+    encoder, decoder = EncoderSession(model, LEVELS), DecoderSession(model)
     shapes: set[tuple[int, ...]] = set()
 
     def watched(step: Step) -> Step:
@@ -89,9 +105,27 @@ def test_the_network_runs_on_blocks_of_one_shape(
 
     for layer in (encoder.model.codec.encoder, decoder.model.codec.decoder):
         monkeypatch.setattr(layer, "step", watched(layer.step))
-    for length_samples in (1, 24_000, 24_001, 70_000):  # sums depend on the shape, if not in so small a model
-        decoded(decoder, encoded(encoder, noise(length_samples), 9_999), 31)
-    assert shapes == {(1, 75 * HOP_SAMPLES, 1), (1, 75, SHAPE.latent_dim)}
+    for length_samples in (1, 24_000, 24_001, 71_000):  # sums depend on the shape, if not in so small a model
+        decoded(decoder, encoded(encoder, noise(length_samples), 99_999), 310)
+    whole, last = (1, 75 * HOP_SAMPLES, 1), (1, 15 * HOP_SAMPLES, 1)
+    assert shapes == {whole, last, (1, 75, SHAPE.latent_dim), (1, 15, SHAPE.latent_dim)}
+
+
+@pytest.mark.parametrize("block_frames", [75, 2])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("joins", [False, True])
+def test_threads_and_joined_blocks_change_nothing(
+    small_model: LoadedModel, block_frames: int, threads: int, joins: bool
+) -> None:
+    audio = noise((17 if block_frames == 75 else 3) * RATE_HZ + 4321)
+    plain, model = (replace(small_model, joins_blocks=given) for given in (False, joins))
+    codes = encoded(EncoderSession(plain, LEVELS, block_frames, 1), audio, 10_000)
+    sound = decoded(DecoderSession(plain, block_frames, 1), codes, 100)
+    for piece_s in (5, 20):
+        session = EncoderSession(model, LEVELS, block_frames, threads)
+        np.testing.assert_array_equal(encoded(session, audio, piece_s * RATE_HZ), codes)
+        decoder = DecoderSession(model, block_frames, threads)
+        np.testing.assert_array_equal(decoded(decoder, codes, piece_s * 75), sound)
 
 
 @torch.inference_mode()

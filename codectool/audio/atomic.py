@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from codectool.errors import FileError, UsageError
+from codectool.files import as_file_error, flushed, standard_output
 
 NAME_MAX_BYTES = 255  # what nearly every file system allows one name
 
@@ -25,12 +25,12 @@ def open_atomic(path: str | Path, *, overwrite: bool = False) -> Iterator[Binary
     be written, also from the file's own `write`; BrokenPipeError is let through.
     """
     final = Path(path)
-    with _as_file_error(final):
+    with as_file_error(final):
         _refuse_unwritable(final, overwrite)
         in_place = final.exists() and not final.is_file()
     if in_place:  # renaming onto a device or a named pipe would replace it
         with _CheckedFile(final, "w", final) as device:
-            yield cast(BinaryIO, _FlushedStream(cast(BinaryIO, device), str(final)))
+            yield flushed(cast(BinaryIO, device), str(final))
         return
     target = Path(os.path.realpath(final))  # a symbolic link stays one
     part = part_path(target)
@@ -40,7 +40,7 @@ def open_atomic(path: str | Path, *, overwrite: bool = False) -> Iterator[Binary
     identity = os.fstat(file.fileno())
     try:
         yield file
-        with _as_file_error(final):
+        with as_file_error(final):
             file.close()
             if not _is_at(part, identity):
                 raise FileError(f"{final}: another process is writing it; try again when that is done")
@@ -67,10 +67,10 @@ def open_output(
         with open_atomic(path, overwrite=overwrite) as file:
             yield file
         return
-    stream = stdout or sys.stdout.buffer
+    stream = stdout or standard_output()
     if stream.isatty():
         raise UsageError("stdout is a terminal; send the output to a file or a pipe")
-    yield cast(BinaryIO, _FlushedStream(stream, "stdout"))
+    yield flushed(stream, "stdout")
 
 
 def part_path(target: Path) -> Path:
@@ -86,31 +86,12 @@ class _CheckedFile(io.FileIO):
 
     def __init__(self, path: Path, mode: str, shown_as: Path) -> None:
         self._shown_as = shown_as
-        with _as_file_error(shown_as):
+        with as_file_error(shown_as):
             super().__init__(path, mode)
 
     def write(self, data: Any) -> int:
-        with _as_file_error(self._shown_as):
+        with as_file_error(self._shown_as):
             return super().write(data)
-
-
-class _FlushedStream(io.RawIOBase):
-    """A pipe or device written live: every write arrives whole and at once."""
-
-    def __init__(self, stream: BinaryIO, name: str) -> None:
-        self._stream = stream
-        self._name = name
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        left = memoryview(data)
-        with _as_file_error(self._name):
-            while left:  # an unbuffered stream may take less than it was given
-                left = left[self._stream.write(left) :]
-            self._stream.flush()
-        return len(data)
 
 
 def _is_at(path: Path, identity: os.stat_result) -> bool:
@@ -119,16 +100,6 @@ def _is_at(path: Path, identity: os.stat_result) -> bool:
         return os.path.samestat(identity, path.stat())
     except OSError:
         return False
-
-
-@contextmanager
-def _as_file_error(path: str | Path) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:  # the reader has gone: not a failure of ours
-        raise
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _refuse_unwritable(final: Path, overwrite: bool) -> None:

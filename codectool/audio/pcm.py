@@ -12,8 +12,8 @@ from codectool.errors import DataError, UsageError
 
 Block = npt.NDArray[np.float32]
 
-RATE_MAX_HZ = 1 << 24  # far above any recorder; a header that says more would make resampling take all memory
-CHANNELS_MAX = 1024  # libsndfile's own limit
+RATE_MAX_HZ = 768_000  # the highest rate PCM is recorded at, and the highest an .ecdc file can state
+CHANNELS_MAX = 255  # as many as an .ecdc file can state
 
 
 @dataclass(frozen=True)

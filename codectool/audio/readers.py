@@ -24,7 +24,7 @@ BLOCK_VALUES_MAX = 1 << 20  # samples times channels: 4 MiB, however many channe
 LOUDEST = 2.0**16
 NOT_AUDIO = "is not audio of a known format; convert it to WAV or FLAC, or use --raw if it is headerless PCM"
 FRAMES_UNKNOWN = (1 << 63) - 1  # libsndfile's way to say so
-PIPE_BLOCKS_PER_S = 100  # a pipe's block waits for 10 ms of audio: less than a hop cannot be coded anyway
+PIPE_BLOCKS_PER_S = 300  # a pipe's block waits for 3.3 ms of audio, a quarter of a hop: no packet waits
 
 
 class AudioSource(ABC):

@@ -75,6 +75,10 @@ class AudioSink:
         self.clipped_samples += self._writer.write(block)
         self.written_samples += block.shape[1]
 
+    def add_tags(self, tags: dict[str, str]) -> bool:
+        """Take tags that came after the sound; False if there is no place for them in this output."""
+        return self._writer.add_tags({name: clean_tag(text) for name, text in tags.items()})
+
     def commit(self) -> None:
         """Complete the output and give it its final name; nothing can be written after."""
         if not self._committed:

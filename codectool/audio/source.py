@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ from codectool.audio.pcm import RawFormat
 from codectool.audio.readers import NOT_AUDIO, AudioSource, PcmSource, SoundfileSource
 from codectool.audio.wav_reader import HEAD_BYTES, is_wav, read_tags_after_data, read_wav_header
 from codectool.errors import DataError, FileError, UsageError
+from codectool.files import open_file, standard_input
 
 __all__ = ["AudioSource", "RawFormat", "open_source"]
 
@@ -33,10 +33,10 @@ def open_source(
     """
     with ExitStack() as opened:
         if str(path) == "-":
-            file = stdin or sys.stdin.buffer
+            file = stdin or standard_input()
             stream = ByteStream(file, "stdin")
         else:
-            file = opened.enter_context(_open_file(Path(path)))
+            file = opened.enter_context(open_file(Path(path)))
             status = os.fstat(file.fileno())
             stream = ByteStream(file, str(path), status.st_size if stat.S_ISREG(status.st_mode) else None)
         if file.isatty():
@@ -44,17 +44,6 @@ def open_source(
         source = _recognise(file, stream, raw, opened)
         source.close_with(opened)
         return source
-
-
-def _open_file(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        raise FileError(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise FileError(f"{path}: is a folder; name an audio file") from None
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _recognise(file: BinaryIO, stream: ByteStream, raw: RawFormat | None, opened: ExitStack) -> AudioSource:

@@ -7,7 +7,6 @@ import struct
 from codectool.audio.pcm import PcmCoding
 from codectool.audio.tags import TAG_OF_INFO
 from codectool.audio.wav_reader import FORMAT_FLOAT, FORMAT_PCM, SIZE32_UNKNOWN
-from codectool.errors import UsageError
 
 RIFF_MAX_BYTES = SIZE32_UNKNOWN - 1  # larger files become RF64
 DS64_BYTES = 28  # RIFF size, data size, samples (8 bytes each) and an empty table's length (4)
@@ -21,25 +20,24 @@ def wav_header(
     data_bytes: int | None,
     *,
     room_for_64: bool,
+    bytes_after: int = 0,
 ) -> bytes:
     """A header up to the first sample, of the same length whatever `data_bytes` is.
 
     None means unknown: both sizes are then 0xFFFFFFFF, which readers of pipes take as "to the end". With
-    `room_for_64` there is room to become RF64, which it does where 32 bits cannot hold the size. UsageError
-    for more channels or a higher rate than WAV can say.
+    `room_for_64` there is room to become RF64, which it does where 32 bits cannot hold the size.
+    `bytes_after` are those of chunks behind the samples.
     """
     sample_bytes = coding.sample_bytes * channels
-    if sample_bytes > 0xFFFF or rate_hz * sample_bytes > 0xFFFFFFFF:
-        raise UsageError(f"WAV cannot hold {channels} channels of {coding.bits} bits at {rate_hz} Hz")
     tag = FORMAT_FLOAT if coding.kind == "float" else FORMAT_PCM
     fmt = struct.pack("<HHIIHH", tag, channels, rate_hz, rate_hz * sample_bytes, sample_bytes, coding.bits)
-    middle = _chunk(b"fmt ", fmt) + _info_chunk(tags)
+    middle = _chunk(b"fmt ", fmt) + info_chunk(tags)
     room_bytes = 8 + DS64_BYTES if room_for_64 else 0
     before_data_bytes = len(b"WAVE") + room_bytes + len(middle) + 8
     riff_id, riff_bytes, room_id, room = b"RIFF", SIZE32_UNKNOWN, b"JUNK", bytes(DS64_BYTES)
     data32_bytes = SIZE32_UNKNOWN
     if data_bytes is not None:
-        riff_bytes = before_data_bytes + data_bytes + data_bytes % 2
+        riff_bytes = before_data_bytes + data_bytes + data_bytes % 2 + bytes_after
         data32_bytes = data_bytes
         if riff_bytes > RIFF_MAX_BYTES:
             room = struct.pack("<QQQI", riff_bytes, data_bytes, data_bytes // sample_bytes, 0)
@@ -53,7 +51,8 @@ def wav_header(
     )
 
 
-def _info_chunk(tags: dict[str, str]) -> bytes:
+def info_chunk(tags: dict[str, str]) -> bytes:
+    """Return the chunk that holds tags, empty without any."""
     entries = b"".join(
         _chunk(info_id, tags[tag].encode() + b"\0") for info_id, tag in TAG_OF_INFO.items() if tags.get(tag)
     )

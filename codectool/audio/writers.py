@@ -12,7 +12,7 @@ import soundfile
 from codectool.audio.formats import CallbackFile
 from codectool.audio.pcm import Block, PcmCoding, quantise
 from codectool.audio.tags import TAG_NAMES
-from codectool.audio.wav_writer import wav_header
+from codectool.audio.wav_writer import info_chunk, wav_header
 from codectool.errors import FileError, UsageError
 
 # Subtypes that libsndfile stores as integers: rounded and clipped here, so that all formats agree to the bit.
@@ -43,6 +43,9 @@ class Writer(Protocol):
     def write(self, block: Block) -> int:
         """Write a block; gives how many samples were clipped."""
 
+    def add_tags(self, tags: dict[str, str]) -> bool:
+        """Take tags to write last; False where they have to come first, or have no place."""
+
     def finish(self) -> None:
         """Write what must come last."""
 
@@ -65,6 +68,10 @@ class RawWriter:
         self._written_bytes += len(data)
         return clipped_samples
 
+    def add_tags(self, tags: dict[str, str]) -> bool:
+        """Tags have no place here."""
+        return False
+
     def finish(self) -> None:
         """Nothing comes last."""
 
@@ -82,20 +89,31 @@ class WavWriter(RawWriter):
         self._rate_hz = rate_hz
         self._channels = channels
         self._tags = tags
+        self._late_tags: dict[str, str] = {}
         self._seekable = file.seekable()
         file.write(self._header(None))
 
+    def add_tags(self, tags: dict[str, str]) -> bool:
+        """Take tags to write behind the samples of a file; behind those of a pipe they would be sound."""
+        self._late_tags = tags
+        return self._seekable
+
     def finish(self) -> None:
-        """Fill in the sizes."""
+        """Write tags that came late, and fill in the sizes."""
         if self._seekable:
-            self._file.write(b"\0" * (self._written_bytes % 2))
+            self._file.write(b"\0" * (self._written_bytes % 2) + info_chunk(self._late_tags))
             self._file.seek(0)
             self._file.write(self._header(self._written_bytes))
 
     def _header(self, data_bytes: int | None) -> bytes:
-        room_for_64 = self._seekable
         return wav_header(
-            self._coding, self._rate_hz, self._channels, self._tags, data_bytes, room_for_64=room_for_64
+            self._coding,
+            self._rate_hz,
+            self._channels,
+            self._tags,
+            data_bytes,
+            room_for_64=self._seekable,
+            bytes_after=len(info_chunk(self._late_tags)),
         )
 
 
@@ -141,6 +159,10 @@ class SoundfileWriter:
             self._is_empty = False
             self._write_piece(np.ascontiguousarray(values[start : start + PIECE_SAMPLES]))
         return clipped_samples
+
+    def add_tags(self, tags: dict[str, str]) -> bool:
+        """Most formats have tags at their beginning."""
+        return False
 
     def finish(self) -> None:
         """Let libsndfile complete the file; UsageError where it would be empty and the format cannot be."""

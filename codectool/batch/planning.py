@@ -94,8 +94,10 @@ def _check_folders(job: BatchJob, source: Path, target: Path) -> None:
             raise UsageError(f"--include {glob!r}: is no name; write something like '*.wav'")
     if isinstance(job.each, DecodeJob) and job.each.raw is None:
         format_and_subtype(f"any{job.suffix}", job.each.subtype)
-    if isinstance(job.each, EncodeJob) and not job.each.keep_channels:  # else it depends on the channels
-        job.each.entry_and_levels()
+    if isinstance(job.each, EncodeJob):
+        job.each.check_container()
+        if not job.each.keep_channels:  # else it depends on the channels
+            job.each.entry_and_levels()
 
 
 def _search(

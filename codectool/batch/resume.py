@@ -17,9 +17,9 @@ from codectool.audio.atomic import part_path
 from codectool.audio.source import open_source
 from codectool.batch.planning import BatchJob, Item, job_of
 from codectool.batch.report import Outcome, Status
-from codectool.container import read_header, scan
-from codectool.container.file import open_input
+from codectool.container import AnyHeader, HeaderV0, open_reader, scan
 from codectool.errors import CodecError, DataError
+from codectool.files import open_input
 from codectool.jobs import DecodeJob, EncodeJob
 from codectool.models.registry import find
 from codectool.models.search import find_weights, weights_fingerprint
@@ -54,11 +54,17 @@ class Resumer:
     def _difference_of_coded(self, job: EncodeJob) -> str | None:
         try:
             with open_input(job.target) as stream:
-                found = read_header(stream)
+                found = open_reader(stream).header
         except DataError:
             return "is not an .ecdc file that can be read"
-        with open_source(job.source, raw=job.raw) as source:
-            expected = job.header(source, self.fingerprint)
+        if isinstance(found, HeaderV0) != (job.container == "v0"):
+            return f"has version {found.version}, not {job.container.removeprefix('v')}"
+        expected: AnyHeader
+        if isinstance(found, HeaderV0):
+            expected = job.header_v0(found.total_samples)  # its own is only known when all is read
+        else:
+            with open_source(job.source, raw=job.raw) as source:
+                expected = job.header(source, self.fingerprint)
         differences = (
             f"has {field.name.replace('_', ' ')} {_shown(was)}, not {_shown(would_be)}"
             for field in fields(expected)
@@ -94,7 +100,8 @@ def _difference_of_audio(job: DecodeJob) -> str | None:
     rate_hz = coded.header.original_rate_hz
     first = round(job.start_s * rate_hz)
     end = coded.total_samples if job.duration_s is None else first + round(job.duration_s * rate_hz)
-    expected = min(end, coded.total_samples) - first, rate_hz, coded.header.streams
+    channels = coded.header.streams * find(coded.header.model).channels
+    expected = min(end, coded.total_samples) - first, rate_hz, channels
     shown = "{} samples at {} Hz in {} channels"
     return None if found == expected else f"holds {shown.format(*found)}, not {shown.format(*expected)}"
 

@@ -6,6 +6,7 @@ import os
 import queue
 import signal
 import threading
+from contextlib import suppress
 from functools import lru_cache
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,8 +25,9 @@ def work(connection: Connection) -> None:
     threading.Thread(target=_receive, args=(connection, jobs), daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported: idle threads would cost time
     coder = Coder()
-    while True:
-        connection.send(coder.outcome_of(jobs.get()))
+    with suppress(OSError):  # when the parent has gone; there is nobody to tell
+        while True:
+            connection.send(coder.outcome_of(jobs.get()))
 
 
 def _receive(connection: Connection, jobs: queue.SimpleQueue[EncodeJob | DecodeJob]) -> None:
