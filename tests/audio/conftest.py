@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codectool.audio.source import AudioSource, open_source
+
 
 class Trickle(io.RawIOBase):
     """A pipe that gives at most so many bytes a read."""
@@ -24,6 +26,14 @@ class Trickle(io.RawIOBase):
         piece = self._data.read(min(len(buffer), self._most_bytes))
         buffer[: len(piece)] = piece
         return len(piece)
+
+
+def read(path: Any, **options: Any) -> tuple[np.ndarray, AudioSource]:
+    """All of a source: the audio, and the source itself after the last block."""
+    with open_source(path, **options) as source:
+        blocks = list(source.blocks())
+    audio = np.concatenate([np.zeros((source.channels, 0), np.float32), *blocks], axis=1)
+    return audio, source
 
 
 @pytest.fixture

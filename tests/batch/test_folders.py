@@ -102,7 +102,7 @@ def test_lists_from_a_file_and_from_stdin(codec: Codec, monkeypatch: pytest.Monk
         ("encode in out --include *.wav --weights absent", 5, "give them with --weights FILE"),
         ("encode in out --include *.wav --report absent/report", 4, "absent/report: cannot be written"),
         ("encode in in/a.wav/out --include *.wav", 4, "in/a.wav/out: cannot be made"),
-        ("encode in out --files-from absent", 4, "absent: cannot be read"),
+        ("encode in out --files-from absent", 4, "absent: there is no such file"),
         ("encode in/a.wav out.ecdc -r", 2, "--recursive is for folders, but in/a.wav is not one"),
         ("encode in/a.wav out.ecdc --files-from list", 2, "--files-from is for folders"),
         ("decode in/a.wav out.wav --to flac", 2, "--to is for folders"),
