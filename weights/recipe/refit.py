@@ -42,9 +42,7 @@ def main() -> None:
         latents.append(codec.encoder(audio[..., None]).flatten(0, 1))
     fit_levels(state["quantizer.codebooks"], torch.cat(latents), FIRST_LEVEL)
     with safe_open(arguments.weights, framework="pt") as file:
-        told = {
-            name: value for name, value in file.metadata().items() if name not in ("family", "config")
-        }
+        told = {name: value for name, value in file.metadata().items() if name not in ("family", "config")}
     export(state, codec.config, arguments.out, told | {"refitted": f"levels {FIRST_LEVEL + 1} on"})
 
 
