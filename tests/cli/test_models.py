@@ -83,7 +83,7 @@ def test_the_table_is_for_people(codec: Codec, cache: Path) -> None:
     for entry in MODELS.values():
         assert f"  licence of the weights: {entry.licence}\n" in told
     assert "`codec models fetch encodec_24khz` downloads them" in told
-    assert "codes a recording as a whole, 120 s at most" in told
+    assert "codes a recording as a whole, 60 s at most" in told
 
 
 def test_programs_get_all_of_it(codec: Codec, cache: Path) -> None:
@@ -91,7 +91,7 @@ def test_programs_get_all_of_it(codec: Codec, cache: Path) -> None:
     assert [facts["name"] for facts in told] == list(MODELS)
     facts = told[-1]
     assert (facts["name"], facts["tokens_in_30_s"], facts["bits_a_token"]) == ("encodec_32khz", 6000, 11)
-    assert (facts["latency_ms"], facts["longest_s"], facts["weights"]) == (None, 120, None)
+    assert (facts["latency_ms"], facts["longest_s"], facts["weights"]) == (None, 60, None)
     assert facts["bitrates_kbps"] == [0.55, 2.2]
 
 

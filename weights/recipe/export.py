@@ -11,6 +11,8 @@ from torch import Tensor, float16
 
 from codectool.models.spectral import Config
 
+STATE_FILE = "{stem}_training_state.safetensors"  # beside the weights STEM.safetensors
+
 
 def export(state: dict[str, Tensor], config: Config, path: Path, provenance: dict[str, str]) -> None:
     """Write `state` as float16, with the configuration and the provenance as metadata."""

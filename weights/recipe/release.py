@@ -1,12 +1,13 @@
 """Ship a trained model: `python -m weights.recipe.release runs/next`.
 
 The run's best weights become weights/base_24khz.safetensors, with where they come from in its metadata, and
-the registry gets their fingerprint and size.
+the registry gets their fingerprint and size. What else a later run needs to go on lies beside them.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from safetensors import safe_open
 
 from codectool.models.loading import load
 from codectool.models.spectral import Config
-from weights.recipe.export import export, load_exported
+from weights.recipe.export import STATE_FILE, export, load_exported
 
 ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "weights" / "base_24khz.safetensors"
@@ -42,6 +43,8 @@ def main() -> None:
     with safe_open(best, framework="pt") as file:
         steps = file.metadata()["steps"]
     export(load_exported(best), Config(), TARGET, provenance(run, steps))
+    state = STATE_FILE.format(stem=TARGET.stem)
+    shutil.copyfile(run / STATE_FILE.format(stem=best.stem), TARGET.with_name(state))
     model = load("base_24khz", TARGET)
     parameters = sum(value.numel() for value in model.codec.state_dict().values())
     text = REGISTRY.read_text()

@@ -22,7 +22,7 @@ from codectool.models.spectral import Config, SpectralCodec, build
 from weights.recipe.adversary import Adversary
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus, decode_corpus
-from weights.recipe.export import export, load_exported, save_tensors
+from weights.recipe.export import STATE_FILE, export, load_exported, save_tensors
 from weights.recipe.losses import MelDistance, relative_distance
 from weights.recipe.optimizers import optimizers_of
 from weights.recipe.quantizer import REPLACE_EVERY_STEPS, QuantizerTraining
@@ -35,7 +35,6 @@ LOG_EVERY_STEPS = 50
 VALIDATE_EVERY_S = 400
 AVERAGE_DECAY, AVERAGE_EVERY_STEPS = 0.99, 10  # of the exported weights
 MAXIMUM_GRADIENT_NORM = 10.0
-STATE_FILE = "{stem}_training_state.safetensors"  # beside the weights STEM.safetensors
 COUNTS = "counts"  # how often each code was drawn lately
 ADVERSARY_LEARNING_RATE = 5e-4
 LOSS_WEIGHTS = {"mel": 1.0, "time": 0.5, "commitment": 0.1}
