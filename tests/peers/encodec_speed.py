@@ -4,6 +4,11 @@ The 24 kHz model at 6 kbps with the same random weights (tests.peers.reference),
 process, each on one thread, whose processor time is taken: other programs then disturb less. Ours streams in
 blocks of a second, in float32 and in bfloat16. Besides speed the table has what part of the codes is theirs,
 and how far the decoded sound is above its difference from theirs.
+
+Where the time of bfloat16 went on an AMD EPYC with avx512_bf16, of about 20 ms for a second of audio: LSTM
+6 ms, products 5 ms (at 200 GMAC/s, of the 250 that large ones reach on a thread), ELU 3.5 ms, copies 3 ms.
+Next ideas, each by estimate: the residual sum within the product (0.35 ms less), no joining of blocks with
+their past (0.35), the last convolution (0.2).
 """
 
 from __future__ import annotations
