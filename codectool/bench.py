@@ -29,7 +29,7 @@ from codectool.errors import UsageError
 from codectool.jobs import DecodeJob, EncodeJob
 from codectool.models.loading import LoadedModel, load
 from codectool.models.registry import DEFAULT_MODEL, find
-from codectool.nn.blocks import one_thread
+from codectool.nn.blocks import on_threads
 from codectool.session import DecoderSession, EncoderSession
 
 RECORDING_RATE_HZ, RECORDING_CHANNELS = 48_000, 2  # what most recordings are: read, mixed and resampled
@@ -162,7 +162,7 @@ def _splits(job: BenchJob, model: LoadedModel, recording: Block) -> tuple[dict[s
     recording = recording[:, : round(seconds * RECORDING_RATE_HZ)]
     model_hz, hop, codec = model.entry.sample_rate_hz, model.entry.hop_samples, model.codec
     audio = Resampler(RECORDING_RATE_HZ, model_hz, 1).push(mix_to_mono(recording))
-    with tempfile.TemporaryDirectory() as folder, one_thread(), torch.inference_mode():
+    with tempfile.TemporaryDirectory() as folder, on_threads(1), torch.inference_mode():
         x = torch.from_numpy(audio[:, : audio.shape[1] // hop * hop, None]).to(job.device)
         latents = codec.encoder.step(x, codec.encoder.initial_state(1))[0]
         codes = codec.quantizer.encode(latents, job.levels)
@@ -227,7 +227,7 @@ def _latencies(job: BenchJob, model: LoadedModel, audio: Block) -> dict[str, flo
     encoder = EncoderSession(model, job.levels, block_frames=1, threads=1)
     decoder = DecoderSession(model, block_frames=1, threads=1)
     times_ms: dict[str, list[float]] = {"encode": [], "decode": []}
-    with one_thread():
+    with on_threads(1):
         for frame in range(LATENCY_WARM_UP_FRAMES + LATENCY_FRAMES):
             first = frame * hop % (audio.shape[1] - hop + 1)
             started_s = time.perf_counter()

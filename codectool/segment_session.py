@@ -15,7 +15,7 @@ from codectool.audio.pcm import Block
 from codectool.container.bits import Codes
 from codectool.models.encodec import EncodecCodec
 from codectool.models.loading import LoadedModel
-from codectool.nn.blocks import one_thread
+from codectool.nn.blocks import on_threads
 from codectool.nn.layer import State
 from codectool.nn.overlap import OverlapAdd
 
@@ -61,7 +61,7 @@ class SegmentEncoderSession:
     def _next(self) -> Segment:
         audio = torch.from_numpy(np.ascontiguousarray(self._held[:, : self._segment_samples].T))[None]
         self._held = self._held[:, self._stride_samples :]
-        with one_thread(), torch.inference_mode():
+        with on_threads(1), torch.inference_mode():
             device = self._codec.quantizer.codebooks.device
             codes, scale = self._codec.encode_segment(audio.to(device), self.levels)
             return Segment(codes[0].cpu().numpy().astype(np.uint16), float(scale))
@@ -82,7 +82,7 @@ class SegmentDecoderSession:
 
     def push(self, segment: Segment) -> Block:
         """Take the next segment; give the audio that no later one changes."""
-        with one_thread(), torch.inference_mode():
+        with on_threads(1), torch.inference_mode():
             device = self._codec.quantizer.codebooks.device
             codes = torch.from_numpy(segment.codes.astype(np.int64))[None].to(device)
             audio = self._codec.decode_segment(codes, torch.tensor([segment.scale], device=device))

@@ -16,6 +16,7 @@ from codectool.models.loading import LoadedModel
 from codectool.nn.layer import State
 from codectool.session import DecoderSession, EncoderSession
 from tests.cli.small_models import SHAPE
+from tests.streams import decoded, encoded
 
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
@@ -28,20 +29,6 @@ TIE = 1e-4  # squared distances this close, relative to their size, may come out
 def noise(samples: int, seed: int = 0) -> Block:
     """Return mono noise."""
     return np.random.default_rng(seed).normal(0, 0.1, (1, samples)).astype(np.float32)
-
-
-def encoded(session: EncoderSession, audio: Block, piece_samples: int) -> Codes:
-    """Encode a whole stream, pushed in pieces."""
-    starts = range(0, audio.shape[1], piece_samples)
-    codes = [session.push(audio[:, start : start + piece_samples]) for start in starts]
-    return np.concatenate([*codes, session.finish()], axis=1)
-
-
-def decoded(session: DecoderSession, codes: Codes, piece_frames: int) -> Block:
-    """Decode a whole stream, pushed in pieces."""
-    starts = range(0, codes.shape[1], piece_frames)
-    audio = [session.push(codes[:, start : start + piece_frames]) for start in starts]
-    return np.concatenate([*audio, session.finish()], axis=1)
 
 
 def random_codes(frames: int, seed: int = 0) -> Codes:

@@ -138,6 +138,16 @@ def _folded(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     return folded
 
 
+def differences(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    """Return a phrase for each tensor that is missing, left over or of another shape."""
+    shapes = [{key: tuple(value.shape) for key, value in side.items()} for side in (expected, found)]
+    return [
+        f"{key} (expected {shapes[0].get(key)}, found {shapes[1].get(key)})"
+        for key in sorted(shapes[0].keys() | shapes[1].keys())
+        if shapes[0].get(key) != shapes[1].get(key)
+    ]
+
+
 def write_checkpoint(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write tensors in the one spelling as safetensors."""
     file.write(save({key: value.contiguous() for key, value in tensors.items()}, dict(metadata)))

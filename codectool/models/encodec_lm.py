@@ -9,8 +9,6 @@ elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from codectool.errors import WeightsError
-from codectool.models.checkpoints import read_checkpoint
+from codectool.models.checkpoints import differences, read_checkpoint
 from codectool.models.registry import ModelEntry
+from codectool.nn.blocks import on_threads
 
 WIDTH = 200
 LAYERS = 5
@@ -114,7 +113,7 @@ class LanguageModel(nn.Module):
         A code's range, in 2 ** -24 of all, goes from the bound before its own to its own.
         """
         indices = np.zeros(levels, np.int64) if frame is None else frame.astype(np.int64) + 1
-        with _on_threads(self.threads), torch.no_grad():
+        with on_threads(self.threads), torch.no_grad():
             probabilities, state = self(torch.from_numpy(indices), state)
             return _bounds(probabilities).T.contiguous().numpy(), state
 
@@ -125,13 +124,11 @@ def load_language_model(entry: ModelEntry, path: Path, threads: int = 1) -> Lang
     with torch.device("meta"):
         model = LanguageModel(entry.levels, entry.codebook_size, past_frames, threads)
     tensors, _ = read_checkpoint(path)
-    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in tensors.items()}
-    wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    wrong = differences(model.state_dict(), tensors)
     if wrong:
         raise WeightsError(
             f"{path}: not the language model of {entry.name}: {len(wrong)} tensors differ, the first is "
-            f"{wrong[0]} (expected {expected.get(wrong[0])}, found {found.get(wrong[0])})"
+            f"{wrong[0]}"
         )
     # Copied to where torch puts tensors: sums also depend on how they are aligned in memory.
     model.to_empty(device="cpu").load_state_dict(tensors)
@@ -154,16 +151,3 @@ def _bounds(probabilities: Tensor) -> Tensor:
     shared = (1 - SMALLEST_RANGE * len(probabilities) / total) * total
     ranges = (shared * probabilities).floor().long() + SMALLEST_RANGE
     return torch.cumsum(ranges, dim=0)
-
-
-@contextmanager
-def _on_threads(count: int) -> Iterator[None]:
-    """Have torch use so many threads, and give the caller's number of threads back."""
-    before = torch.get_num_threads()
-    if before != count:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        if before != count:
-            torch.set_num_threads(before)

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from codectool.errors import UsageError, WeightsError
-from codectool.models.checkpoints import read_checkpoint, read_safetensors
+from codectool.models.checkpoints import differences, read_checkpoint, read_safetensors
 from codectool.models.registry import MODELS, ModelEntry, find
 from codectool.models.search import find_weights, is_pickled
-from codectool.nn.blocks import one_thread
+from codectool.nn.blocks import on_threads
 from codectool.nn.linear import fast_bfloat16, pack
 from codectool.nn.trial import blocks_join
 
@@ -54,7 +54,7 @@ def fingerprint_of(codebooks: Tensor) -> bytes:
     return hashlib.sha256(codebooks.contiguous().float().cpu().numpy().astype("<f4").tobytes()).digest()[:8]
 
 
-@one_thread()  # others would wait for work longer than they had any
+@on_threads(1)  # others would wait for work longer than they had any
 def load(name: str, weights: Path | None = None, device: str = "cpu", precision: str = "auto") -> LoadedModel:
     """Build the model of that name with its weights, ready to run and fixed.
 
@@ -75,7 +75,7 @@ def load(name: str, weights: Path | None = None, device: str = "cpu", precision:
             f"{path}: its metadata do not describe a {entry.family} model ({error})"
         ) from error
     _check_is(entry, config, path)
-    wrong = _differences(codec.state_dict(), tensors)
+    wrong = differences(codec.state_dict(), tensors)
     if wrong:
         raise WeightsError(
             f"{path}: not weights of {name}: {len(wrong)} tensors differ, the first is {wrong[0]}"
@@ -116,7 +116,7 @@ def identify(path: Path) -> Checkpoint:
         if not _is_published(family):
             continue
         expected = family.build(family.Config(**entry.config)).state_dict()
-        wrong = _differences(expected, family.state_from_official(tensors))
+        wrong = differences(expected, family.state_from_official(tensors))
         if not wrong:
             _check_finite(tensors, path)
             return Checkpoint(entry, tensors)
@@ -148,16 +148,6 @@ def _read(entry: ModelEntry, family: ModuleType, path: Path) -> tuple[dict[str, 
         )
     tensors, metadata = read_safetensors(path)
     return {key: value.float() for key, value in tensors.items()}, metadata
-
-
-def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
-    """Return a phrase for each tensor that is missing, left over or of another shape."""
-    shapes = [{key: tuple(value.shape) for key, value in side.items()} for side in (expected, found)]
-    return [
-        f"{key} (expected {shapes[0].get(key)}, found {shapes[1].get(key)})"
-        for key in sorted(shapes[0].keys() | shapes[1].keys())
-        if shapes[0].get(key) != shapes[1].get(key)
-    ]
 
 
 def _check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:

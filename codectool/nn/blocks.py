@@ -26,16 +26,16 @@ Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch on one thread, and give the caller's number of threads back."""
-    threads = torch.get_num_threads()
-    if threads != 1:
-        torch.set_num_threads(1)
+def on_threads(count: int) -> Iterator[None]:
+    """Have torch use so many threads, and give the caller's number of threads back."""
+    before = torch.get_num_threads()
+    if before != count:
+        torch.set_num_threads(count)
     try:
         yield
     finally:
-        if threads != 1:
-            torch.set_num_threads(threads)
+        if before != count:
+            torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Grid:
         together = self.block * self.joined
         firsts = [*range(0, early, together), *range(early, x.shape[-1], together)]
         outputs = []
-        with one_thread(), torch.inference_mode():
+        with on_threads(1), torch.inference_mode():
             for first, end in pairwise([*firsts, x.shape[-1]]):
                 output, state = step(x[..., first:end], state)
                 if first >= early:

@@ -15,11 +15,12 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from codectool.container import Audio, Event, Header, Reader, Writer, codes_of, scan, trim
+from codectool.container import AnyReader, Audio, Event, Header, Reader, Writer, codes_of, scan, trim
 from codectool.container.packets import COUNTS, HEAD, SYNC, write_packet
 from codectool.errors import CodecError
 
@@ -29,6 +30,9 @@ FORGED_LIMIT_BYTES = 2**25  # the largest packet of 1-bit codes, unpacked to 16 
 FILES_A_SAMPLE = 16
 SCALE = 0.75  # of every segment, where packets are segments
 THOROUGH_EVERY = 50
+
+# Returns what a reader gives, and the reader, None if the header was refused.
+Read: TypeAlias = Callable[[bytes, int], tuple[list[Event], AnyReader | None]]
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,7 @@ def check(data: bytes, sample: Sample | None, thorough: bool) -> str:
     """Check one file, made from `sample` or forged; gives what the reader made of it."""
     started_s = time.process_time()
     if thorough:
-        check_bounds(data, LIMIT_BYTES if sample else FORGED_LIMIT_BYTES)
+        check_bounds(data, LIMIT_BYTES if sample else FORGED_LIMIT_BYTES, events_of, Reader)
     events, reader = events_of(data, 1 << 16)
     verdict = "refused" if reader is None else "damaged" if reader.gap_count else "read"
     assert verdict != "read" or not sample, "damage was not found"
@@ -200,17 +204,17 @@ def check(data: bytes, sample: Sample | None, thorough: bool) -> str:
     return verdict
 
 
-def check_bounds(data: bytes, limit_bytes: int) -> None:
+def check_bounds(data: bytes, limit_bytes: int, read: Read, opened: Callable[[BinaryIO], AnyReader]) -> None:
     """Check that a file takes little memory, reads the same in pieces, and can be trimmed or not, quietly."""
     tracemalloc.start()
     try:
-        events, _ = events_of(data, 1 << 16)
+        events, _ = read(data, 1 << 16)
         peak = tracemalloc.get_traced_memory()[1] - 2 * len(data)  # the stream's copy, the codes
     finally:
         tracemalloc.stop()
     assert peak < limit_bytes, f"{peak} bytes of memory"
-    assert same(events, events_of(data, 7)[0]), "in pieces it reads differently"
-    succeeds(lambda: trim(Reader(io.BytesIO(data)), io.BytesIO(), 1) > 0)
+    assert same(events, read(data, 7)[0]), "in pieces it reads differently"
+    succeeds(lambda: trim(opened(io.BytesIO(data)), io.BytesIO(), 1) > 0)
 
 
 def succeeds(work: Callable[[], bool]) -> bool:

@@ -9,7 +9,6 @@ and without. Ratios are of single rounds, and the table has the median of each f
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import shutil
 import statistics
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from codectool.audio.sink import open_sink
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 
 RATE_HZ = 24_000
 SHORT_S = 3
@@ -77,7 +76,6 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000, help="number of short files")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    machine = description()
     with tempfile.TemporaryDirectory() as name:
         write_recordings(Path(name), arguments.count)
         rounds = [measure(Path(name)) for _ in range(arguments.rounds)]
@@ -87,9 +85,7 @@ def main() -> None:
         median = statistics.median(each[figure] for each in rounds)
         is_rate = figure.endswith("_s") and not figure.startswith("start")
         rows.append([figure, round(median, 3), round(audio_s / median, 1) if is_rate else ""])
-    with TABLE.open("w", newline="") as file:
-        file.write(f"# {machine}; {arguments.count} files of {SHORT_S} s, {arguments.rounds} rounds\n")
-        csv.writer(file).writerows(rows)
+    write_table(TABLE, rows, f"; {arguments.count} files of {SHORT_S} s, {arguments.rounds} rounds")
     for row in rows:
         print(*row)
 

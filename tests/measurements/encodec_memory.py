@@ -6,7 +6,6 @@ As tests.measurements.memory, at 6 kbps and with random weights, which take as m
 from __future__ import annotations
 
 import argparse
-import csv
 import tempfile
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from codectool.models.encodec import Config, build
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 from tests.measurements.memory import peak_and_time, write_recording
 
 MODEL = "encodec_24khz"
@@ -51,9 +50,7 @@ def main() -> None:
                 figures = [round(peak_mib), round(wall_s, 1), round(length * 60 / wall_s, 1)]
                 rows.append([f"{length:g}", way, *map(str, figures)])
                 print(*rows[-1], flush=True)
-    with TABLE.open("w", newline="") as file:
-        file.write(f"# {description()}\n")
-        csv.writer(file).writerows(rows)
+    write_table(TABLE, rows)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,22 @@
-"""What a figure was measured on."""
+"""What a figure was measured on, and the tables that say so."""
 
 from __future__ import annotations
 
+import csv
 import importlib.metadata
 import os
 import platform
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import codectool
+
+
+def write_table(path: Path, rows: Iterable[Sequence[object]], remark: str = "") -> None:
+    """Write a table, its heading first, under a line that says what it was measured on, and a remark."""
+    with path.open("w", newline="") as file:
+        file.write(f"# {description()}{remark}\n")
+        csv.writer(file).writerows(rows)
 
 
 def description() -> str:

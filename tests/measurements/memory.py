@@ -7,7 +7,6 @@ The last column is what the same interpreter needs only to import torch.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from codectool.audio.sink import open_sink
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 
 RATE_HZ = 48_000
 TABLE = Path(__file__).with_suffix(".csv")
@@ -63,9 +62,7 @@ def main() -> None:
                 )
                 rows.append([length, way, round(peak_mib), round(wall_s, 1), round(length * 60 / wall_s, 1)])
                 print(rows[-1], flush=True)
-    with TABLE.open("w", newline="") as file:
-        file.write(f"# {description()}\n")
-        csv.writer(file).writerows(rows)
+    write_table(TABLE, rows)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ and standard error of the difference, recording by recording. Needs `pip install
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from codectool.models.loading import LoadedModel, load
 from codectool.quality.mel import mel_distance_db
 from codectool.quality.metrics import pesq_wb, si_sdr_db, stoi
 from codectool.session import DecoderSession, EncoderSession
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 
 METRICS = {"pesq_wb": pesq_wb, "stoi": stoi, "si_sdr_db": si_sdr_db, "mel_distance_db": mel_distance_db}
 LEVELS = (2, 8, 32)
@@ -73,9 +72,7 @@ def main() -> None:
         for name, pairs in scores.items():
             differences = mean_and_error([second - first for first, second in pairs])
             table.append([levels, name, *mean_and_error([first for first, _ in pairs]), *differences])
-    with TABLE.open("w", newline="") as file:
-        file.write(f"# {description()}; {len(paths)} recordings\n")
-        csv.writer(file).writerows(table)
+    write_table(TABLE, table, f"; {len(paths)} recordings")
     for row in table:
         print(*row)
 

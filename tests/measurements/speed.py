@@ -8,7 +8,6 @@ time counts; processor time is less troubled by others.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import statistics
 import sys
@@ -22,7 +21,7 @@ import numpy as np
 from codectool.audio.resample import Resampler
 from codectool.audio.sink import open_sink
 from codectool.audio.source import open_source
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 
 RATE_HZ = 24_000
 SPEECH = Path(__file__).parents[2] / "examples" / "speech.wav"
@@ -114,11 +113,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for seconds in (0.0, *(float(text) for text in arguments.seconds.split(","))):
             table += measure(Path(folder), seconds, arguments.rounds, starts)
-    with TABLE.open("w", newline="") as file:
-        file.write(
-            f"# {description()}; 6 kbps, medians of {arguments.rounds} below {SHORT_S} s, else one run\n"
-        )
-        csv.writer(file).writerows(table)
+    write_table(TABLE, table, f"; 6 kbps, medians of {arguments.rounds} below {SHORT_S} s, else one run")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ of audio are medians, of wall time and of processor time; the latter is less tro
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from codectool.bench import made_up
 from codectool.models import spectral
 from codectool.models.loading import LoadedModel, load
 from codectool.session import DecoderSession, EncoderSession
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 
 LEVELS = 8
 AUDIO_S = 60
@@ -70,9 +69,7 @@ def main() -> None:
     table: list[list[object]] = [list(head)]
     for name, each in costs.items():
         table.append([name, *(round(statistics.median(column), 2) for column in zip(*each[1:], strict=True))])
-    with TABLE.open("w", newline="") as file:
-        file.write(f"# {description()}; {torch.get_num_threads()} threads at most, medians of {rounds}\n")
-        csv.writer(file).writerows(table)
+    write_table(TABLE, table, f"; {torch.get_num_threads()} threads at most, medians of {rounds}")
     for row in table:
         print(*row)
 

@@ -15,7 +15,6 @@ from torch import Tensor
 from codectool.audio.pcm import Block
 from codectool.audio.sink import open_sink
 from codectool.audio.source import open_source
-from codectool.container import Codes
 from codectool.errors import UsageError
 from codectool.jobs import DecodeJob, EncodeJob
 from codectool.models import encodec
@@ -24,6 +23,7 @@ from codectool.models.registry import find
 from codectool.nn.linear import pack
 from codectool.pipeline import decode, encode
 from codectool.session import DecoderSession, EncoderSession
+from tests.streams import decoded, encoded
 
 LEVELS, CODEBOOK_SIZE, HOP_SAMPLES = 3, 16, 320
 LENGTHS = [0, 1, 319, 320, 321, 2_239, 2_240, 2_241, 23_999, 24_000, 24_001, 26_237, 49_999]
@@ -51,20 +51,6 @@ def model() -> LoadedModel:
 def noise(samples: int) -> Block:
     """Return mono noise."""
     return np.random.default_rng(0).normal(0, 1, (1, samples)).astype(np.float32)
-
-
-def encoded(session: EncoderSession, audio: Block, piece_samples: int) -> Codes:
-    """Encode a whole stream, pushed in pieces."""
-    starts = range(0, audio.shape[1], piece_samples)
-    codes = [session.push(audio[:, start : start + piece_samples]) for start in starts]
-    return np.concatenate([*codes, session.finish()], axis=1)
-
-
-def decoded(session: DecoderSession, codes: Codes, piece_frames: int) -> Block:
-    """Decode a whole stream, pushed in pieces."""
-    starts = range(0, codes.shape[1], piece_frames)
-    audio = [session.push(codes[:, start : start + piece_frames]) for start in starts]
-    return np.concatenate([*audio, session.finish()], axis=1)
 
 
 def assert_nearest(codes: Tensor, latents: Tensor, codebooks: Tensor) -> None:

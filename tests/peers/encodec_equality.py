@@ -9,11 +9,11 @@ are not compared. Ours streams in blocks where the model is causal; theirs gets 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from codectool.models.registry import find
 from codectool.nn import reflected
 from codectool.nn.convolution import Pointwise
 from codectool.nn.recurrent import ResidualLSTM
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 from tests.peers.reference import ours, random_reference, recording
 
 MODELS = ("encodec_24khz", "encodec_48khz", "encodec_32khz")
@@ -244,11 +244,8 @@ def main() -> None:
             for samples in lengths(find(name).sample_rate_hz):
                 rows += compare(model, codec, signal_name, samples, levels_of(name))
                 print(*astuple(rows[-1]), flush=True)
-    with TABLE.open("w", newline="") as file:
-        file.write(f"# {description()}, encodec 0.1.1\n")
-        writer = csv.writer(file)
-        writer.writerow(field.name for field in fields(Row))
-        writer.writerows(astuple(row) for row in rows)
+    heading = [field.name for field in fields(Row)]
+    write_table(TABLE, [heading, *map(astuple, rows)], f", encodec {version('encodec')}")
     unexplained = sum(row.unexplained_frames for row in rows)
     codes = sum(row.codes for row in rows)
     explained = sum(row.explained_frames for row in rows)

@@ -14,10 +14,10 @@ their past (0.35), the last convolution (0.2).
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from codectool.models.encodec import EncodecCodec
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 from tests.peers.encodec_equality import BLOCK_FRAMES, signal
 from tests.peers.reference import ours, random_reference
 
@@ -130,11 +130,7 @@ def main() -> None:
         for row in measure(model, codecs, seconds, rounds):
             rows.append(row)
             print(*row, flush=True)
-    with TABLE.open("w", newline="") as file:
-        file.write(f"# {description()}, encodec 0.1.1; one thread, its processor time\n")
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
+    write_table(TABLE, [COLUMNS, *rows], f", encodec {version('encodec')}; one thread, its processor time")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ which changes no time) both sides run in memory. The table has medians. Best on 
 from __future__ import annotations
 
 import argparse
-import csv
 import shutil
 import statistics
 import subprocess
@@ -25,7 +24,7 @@ from codectool.audio.sink import open_sink
 from codectool.bench import made_up
 from codectool.models.loading import load
 from codectool.session import DecoderSession, EncoderSession
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 from tests.peers.reference import is_installed, reference_package
 
 RATE_HZ = 24_000
@@ -122,9 +121,7 @@ def main() -> None:
         for way, sides in in_memory(seconds).items():
             table += rows(way, "in memory", seconds, compared(sides, arguments.rounds))
     opus = subprocess.run(["opusenc", "--version"], capture_output=True, text=True).stdout.split("\n")[0]
-    with TABLE.open("w", newline="") as file:
-        file.write(f"# {description()}, {opus}; medians of {arguments.rounds}, both sides in turn\n")
-        csv.writer(file).writerows(table)
+    write_table(TABLE, table, f", {opus}; medians of {arguments.rounds}, both sides in turn")
     for row in table:
         print(*row)
 

@@ -15,6 +15,7 @@ from codectool.__main__ import run
 from codectool.container import HeaderV0
 from codectool.container.v0 import MODEL_NAMES
 from codectool.models.encodec_lm import LanguageModel
+from codectool.nn.blocks import on_threads
 from tests.peers.encodec_files import compare, random_language_model, same_language_model
 from tests.peers.reference import is_installed, patched_compress, random_reference, recording
 
@@ -25,10 +26,8 @@ TOLERANCE = 1e-4  # of the peak
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with on_threads(1):
+        yield
 
 
 @pytest.fixture(scope="module", params=MODEL_NAMES)

@@ -7,7 +7,6 @@ full_disk.csv.
 
 from __future__ import annotations
 
-import csv
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 
 DISK = "size=32k"  # fewer bytes than any of the outputs
 SECONDS = 60
@@ -101,9 +100,7 @@ def main() -> None:
         for command in DEVICE_COMMANDS:
             code, said = attempt(home, command, Path("/dev/full"))
             rows.append(["/dev/full", command, code, 4, "", said.replace("\n", " | ")])
-    with TABLE.open("w", newline="") as file:
-        file.write(f"# {description()}\n")
-        csv.writer(file).writerows([COLUMNS, *rows])
+    write_table(TABLE, [COLUMNS, *rows])
     print(TABLE.read_text())
     sys.exit(0 if all(row[2] == row[3] and not row[4] and "codec: " in str(row[5]) for row in rows) else 1)
 

@@ -11,7 +11,6 @@ most kills meet them at work, not while they start.
 from __future__ import annotations
 
 import argparse
-import csv
 import multiprocessing
 import os
 import random
@@ -31,7 +30,7 @@ from codectool import pipeline  # noqa: F401 (what takes long to import must be 
 from codectool.__main__ import run
 from codectool.models.search import WEIGHTS_VARIABLE
 from tests.cli.small_models import noise_codec, write_weights
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 
 SECONDS = 30  # of each recording
 FILES = 4
@@ -187,9 +186,7 @@ def main() -> None:
         for _ in range(arguments.count):
             for each in series.values():
                 each.trial(random_)
-            with TABLE.open("w", newline="") as file:
-                file.write(f"# {description()}\n")
-                csv.writer(file).writerows([COLUMNS, *([name, *each.row()] for name, each in series.items())])
+            write_table(TABLE, [COLUMNS, *([name, *each.row()] for name, each in series.items())])
     print(TABLE.read_text())
     sys.exit(1 if any(each.failures for each in series.values()) else 0)
 

@@ -11,7 +11,6 @@ What came out is compared with what the same pipes make of the whole recording a
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 
 RATE_HZ = 24_000
 BYTES_A_SAMPLE = 2
@@ -144,9 +143,7 @@ def main() -> None:
         mouth.close()
         listener.join()
         same.append(at_once.heard == line.heard and len(line.heard) == len(audio))
-    with TABLE.open("w", newline="") as file:
-        file.write(f"# {description()}; the same samples as at once: {all(same)}\n")
-        csv.writer(file).writerows([COLUMNS, *rows])
+    write_table(TABLE, [COLUMNS, *rows], f"; the same samples as at once: {all(same)}")
     print(TABLE.read_text())
     sys.exit(0 if all(same) else 1)
 

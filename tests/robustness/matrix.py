@@ -7,7 +7,6 @@ went in. Figures go to matrix.csv.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import subprocess
@@ -20,7 +19,7 @@ import numpy.typing as npt
 import soundfile
 
 from codectool.audio.source import open_source
-from tests.measurements.machine import description
+from tests.measurements.machine import write_table
 
 RATES_HZ = (8_000, 44_100, 48_000)
 LAYOUTS = {"mono": 1, "stereo": 2}
@@ -92,9 +91,7 @@ def main() -> None:
                 audio = samples_of(wav)
                 hashes = [hashlib.sha256(data).hexdigest()[:16] for data in (codes, audio.tobytes())]
                 rows.append([rate_hz, layout, way, samples, audio.shape[1], len(codes), *hashes])
-    with TABLE.open("w", newline="") as file:
-        file.write(f"# {description()}\n")
-        csv.writer(file).writerows([COLUMNS, *rows])
+    write_table(TABLE, [COLUMNS, *rows])
     print(TABLE.read_text())
     results = {tuple(row[:2]) + tuple(row[5:]) for row in rows}
     sys.exit(0 if len(results) == len(recordings) and all(row[3] == row[4] for row in rows) else 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor, float16
 
-from codectool.models.spectral import Config
+from codectool.models.spectral import Config, SpectralCodec, build
 
 STATE_FILE = "{stem}_training_state.safetensors"  # beside the weights STEM.safetensors
 
@@ -32,3 +32,10 @@ def save_tensors(state: dict[str, Tensor], path: Path, metadata: dict[str, str])
 def load_exported(path: Path) -> dict[str, Tensor]:
     """Return the state of an exported file as float32."""
     return {name: value.float() for name, value in load_file(path).items()}
+
+
+def load_codec(path: Path) -> SpectralCodec:
+    """Return the model of an exported file."""
+    codec = build(Config())
+    codec.load_state_dict(load_exported(path))
+    return codec

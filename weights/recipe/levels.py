@@ -20,10 +20,11 @@ from torch import Tensor
 from codectool.audio.mix import mix_to_mono
 from codectool.audio.resample import Resampler
 from codectool.audio.source import open_source
-from codectool.models.spectral import Config, SpectralCodec, build
+from codectool.models.spectral import SpectralCodec
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus
-from weights.recipe.export import load_exported
+from weights.recipe.export import load_codec
 from weights.recipe.losses import MelDistance
+from weights.recipe.validation import decode
 
 TABLE = Path(__file__).parents[1] / "training" / "levels.csv"
 USAGE_SEGMENTS, SEGMENT_S = 1200, 1  # 90 000 frames: about 88 for each of 1024 codes
@@ -36,11 +37,6 @@ def clips(folder: Path) -> Iterator[Tensor]:
             resampler = Resampler(source.rate_hz, SAMPLE_RATE_HZ, channels=1)
             blocks = [resampler.push(mix_to_mono(block)) for block in source.blocks()]
             yield torch.from_numpy(np.concatenate((*blocks, resampler.finish()), axis=1))
-
-
-def decode(codec: SpectralCodec, codes: Tensor, samples: int) -> Tensor:
-    audio = codec.decoder(codec.quantizer.decode(codes))
-    return audio[:, codec.decoder.latency :, 0][:, :samples]
 
 
 def mel_by_levels(codec: SpectralCodec, folder: Path) -> list[float]:
@@ -89,8 +85,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("runs/train_24khz.npy"))
     arguments = parser.parse_args()
-    codec = build(Config())
-    codec.load_state_dict(load_exported(arguments.weights))
+    codec = load_codec(arguments.weights)
     rows = [["level", "kbps", "mel_distance", "rise_percent", "codes_used", "perplexity"]]
     previous = math.inf
     distances = mel_by_levels(codec, arguments.folder)

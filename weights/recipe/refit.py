@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-from codectool.models.spectral import Config, build
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus
-from weights.recipe.export import export, load_exported
+from weights.recipe.export import export, load_codec
 from weights.recipe.quantizer import fit_levels
 
 FIRST_LEVEL = 16  # from 12 kbps on; below it training draws every level often
@@ -33,17 +32,17 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.manual_seed(0)
     rng, corpus = np.random.default_rng(3), Corpus(arguments.cache)
-    state = load_exported(arguments.weights)
-    codec = build(Config())
-    codec.load_state_dict(state)
+    codec = load_codec(arguments.weights)
     latents = []
     for _ in range(BATCHES):
         audio = torch.from_numpy(draw_batch(corpus, rng, BATCH, SEGMENT_S * SAMPLE_RATE_HZ))
         latents.append(codec.encoder(audio[..., None]).flatten(0, 1))
-    fit_levels(state["quantizer.codebooks"], torch.cat(latents), FIRST_LEVEL)
+    fit_levels(codec.quantizer.codebooks, torch.cat(latents), FIRST_LEVEL)
     with safe_open(arguments.weights, framework="pt") as file:
         told = {name: value for name, value in file.metadata().items() if name not in ("family", "config")}
-    export(state, codec.config, arguments.out, told | {"refitted": f"levels {FIRST_LEVEL + 1} on"})
+    export(
+        codec.state_dict(), codec.config, arguments.out, told | {"refitted": f"levels {FIRST_LEVEL + 1} on"}
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from codectool.models.spectral import SpectralCodec
 from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Corpus
@@ -11,6 +12,12 @@ from weights.recipe.losses import MelDistance
 VALIDATED_LEVELS = (2, 8, 32)
 SCORED_LEVELS = 8  # 6 kbps, the rate most asked for
 SEGMENTS, SEGMENT_S = 16, 2  # of each kind
+
+
+def decode(model: SpectralCodec, codes: Tensor, samples: int) -> Tensor:
+    """Return the audio `[batch, samples]` of codes, in line with what was encoded."""
+    audio: Tensor = model.decoder(model.quantizer.decode(codes))
+    return audio[:, model.decoder.latency :, 0][:, :samples]
 
 
 @torch.no_grad()
@@ -22,8 +29,7 @@ def held_out_distances(model: SpectralCodec, mel: MelDistance, corpus: Corpus) -
         audio = torch.from_numpy(segments).to(model.quantizer.codebooks.device)
         codes = model.quantizer.encode(model.encoder(audio[..., None]))
         for levels in VALIDATED_LEVELS:
-            decoded = model.decoder(model.quantizer.decode(codes[:, :levels]))
-            decoded = decoded[:, model.decoder.latency :, 0][:, : audio.shape[1]]
+            decoded = decode(model, codes[:, :levels], audio.shape[1])
             distances[f"{kind}_{levels}"] = mel(decoded, audio).item()
     return distances
 
