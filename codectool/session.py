@@ -23,7 +23,7 @@ from codectool.nn.blocks import Grid
 from codectool.nn.layer import Layer, State
 
 BLOCK_FRAMES = PACKET_FRAMES  # so that none waits for a block to be full
-LAST_STEP_FRAMES = 15  # the last block is a multiple of: short files cost little more than long ones
+LAST_STEP_FRAMES = 5  # the last block is a multiple of: short files cost little more than long ones
 THREADS_LIMIT = 8  # more would need more audio at a time than is worth holding
 FADE_S = 0.01  # sound fades over this long at the edges of lost audio
 

@@ -14,7 +14,7 @@ from codectool.audio.pcm import Block
 from codectool.container import Codes
 from codectool.models.loading import LoadedModel
 from codectool.nn.layer import State
-from codectool.session import DecoderSession, EncoderSession
+from codectool.session import LAST_STEP_FRAMES, DecoderSession, EncoderSession
 from tests.cli.small_models import SHAPE
 from tests.streams import decoded, encoded
 
@@ -94,8 +94,8 @@ def test_where_the_trial_fails_the_network_runs_on_blocks_of_one_shape(
         monkeypatch.setattr(layer, "step", watched(layer.step))
     for length_samples in (1, 24_000, 24_001, 71_000):  # sums depend on the shape, if not in so small a model
         decoded(decoder, encoded(encoder, noise(length_samples), 99_999), 310)
-    whole, last = (1, 75 * HOP_SAMPLES, 1), (1, 15 * HOP_SAMPLES, 1)
-    assert shapes == {whole, last, (1, 75, SHAPE.latent_dim), (1, 15, SHAPE.latent_dim)}
+    whole, last = (1, 75 * HOP_SAMPLES, 1), (1, LAST_STEP_FRAMES * HOP_SAMPLES, 1)
+    assert shapes == {whole, last, (1, 75, SHAPE.latent_dim), (1, LAST_STEP_FRAMES, SHAPE.latent_dim)}
 
 
 @pytest.mark.parametrize("block_frames", [75, 2])

@@ -15,7 +15,7 @@ from codectool.nn.blocks import Step
 from codectool.nn.layer import Chain, Layer, State
 from codectool.nn.quantizer import ResidualVectorQuantizer
 
-CUTS = (0, 2, 15, 45, 120, 270, 600)  # in frames; between them there are pieces of the usual sizes
+CUTS = (0, 2, 7, 20, 50, 125, 275, 600)  # in frames; between them there are pieces of the usual sizes
 
 
 @torch.inference_mode()

@@ -27,7 +27,13 @@ def at_once_s(source: str) -> float:
 
 
 def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yield the function of each item; while it is computed, the next item is taken and a result used."""
+    """Yield the function of each item; while it is computed, the next item is taken and a result used.
+
+    With a single thread to use it is done in turn: one more would take time of each short file of a folder.
+    """
+    if usable_threads() == 1:
+        yield from map(function, items)
+        return
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
         waiting: list[Future[Result]] = []
         try:
