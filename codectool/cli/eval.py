@@ -16,9 +16,16 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--rates", metavar="KBPS,...", help="Run the house model at these rates, such as 1.5,3,6,12,24."
 )
-@click.option("--against", metavar="NAME,...", help="Run these codecs too, each at its own rates: opus,mp3.")
+@click.option("--against", metavar="NAME,...", help="Run these too, each at its own rates: opus,mp3,uncoded.")
 @click.option("--model", metavar="NAME", help="The house model to run.")
 @click.option("--weights", type=PATH, metavar="FILE", help="The weights to run it with.")
+@click.option(
+    "--reference-rate",
+    "reference_rate_hz",
+    type=int,
+    metavar="HZ",
+    help="Bring recordings to this rate first, so that no codec is charged for what lies above its band.",
+)
 @click.option("--align", is_flag=True, help="Take a constant delay out of DEC before scoring it.")
 @click.option("--jobs", type=int, default=1, show_default=True, metavar="N", help="Files scored at a time.")
 @click.option("--csv", type=PATH, metavar="FILE", help="Write the table with the machine and versions.")
@@ -31,7 +38,8 @@ def eval_command(as_json: bool, **options: object) -> None:
 
     REF and DEC are two files, or two folders in which files have the same names but for the suffix. With
     --rates or --against, the paths are recordings to run through codecs instead, and a table shows the mean
-    scores by codec, rate and kind; a file's kind is the subfolder it lies in (speech, music, ...).
+    scores by codec, rate and kind; a file's kind is the subfolder it lies in (speech, music, ...). The codec
+    uncoded is the recording itself at 24 kHz, the most that a codec at that rate can reach.
 
     Higher is better, but for the mel distance. Channels are mixed to one before comparing.
     """

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import soundfile
+
 import codectool
 from codectool.errors import CodecError, DataError, FileError, UsageError, WeightsError
 from codectool.models.registry import DEFAULT_MODEL, find
+from codectool.quality.signals import read_mono, resample
 
 HOUSE_KINDS: Mapping[int, type[CodecError]] = {
     kind.exit_code: kind for kind in (UsageError, DataError, FileError, WeightsError)
@@ -129,7 +132,33 @@ class Mp3Codec:
         return Trip(decoded, encoded.stat().st_size)
 
 
-PEERS: dict[str, Codec] = {"opus": OpusCodec(), "mp3": Mp3Codec()}
+@dataclass(frozen=True)
+class UncodedCodec:
+    """The recording itself, as 16-bit PCM at the house model's rate: the most a codec there can reach."""
+
+    name: str = "uncoded"
+    rate_hz: int = find(DEFAULT_MODEL).sample_rate_hz
+    keeps_time: bool = True
+
+    @property
+    def rates_bps(self) -> tuple[int, ...]:
+        return (16 * self.rate_hz,)
+
+    def missing(self) -> str | None:
+        return None
+
+    def version(self) -> str:
+        return f"16-bit PCM at {self.rate_hz} Hz"
+
+    def roundtrip(self, source: Path, rate_bps: int, workdir: Path) -> Trip:
+        decoded = workdir / "uncoded.wav"
+        recording = read_mono(source)
+        signal = resample(recording.signal, recording.rate_hz, self.rate_hz)
+        soundfile.write(decoded, signal, self.rate_hz, subtype="PCM_16")
+        return Trip(decoded, 2 * len(signal))
+
+
+PEERS: dict[str, Codec] = {"opus": OpusCodec(), "mp3": Mp3Codec(), "uncoded": UncodedCodec()}
 
 
 def _first_missing(*commands: str) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from codectool.audio.atomic import open_atomic
+from codectool.audio.pcm import RATE_MAX_HZ
 from codectool.errors import CodecError, FileError, UsageError
 from codectool.models.registry import DEFAULT_MODEL, find
 from codectool.quality.codecs import PEERS, Codec, HouseCodec
@@ -27,7 +28,8 @@ class EvalJob:
 
     With neither `rates` nor `against`, `paths` are a reference and its decoded version, files or folders.
     Otherwise they are recordings to run through codecs: the house model at the `rates` (kbps, comma-
-    separated) and the peers in `against` (names, comma-separated) each at its own rates.
+    separated) and the peers in `against` (names, comma-separated) each at its own rates, brought to
+    `reference_rate_hz` first if it is given, so that none is charged for sound above that band.
     """
 
     paths: tuple[Path, ...]
@@ -37,6 +39,7 @@ class EvalJob:
     plot: Path | None = None
     model: str | None = None
     weights: Path | None = None
+    reference_rate_hz: int | None = None
     jobs: int = 1
     align: bool = False
     force: bool = False
@@ -98,8 +101,10 @@ def choose_codecs(job: EvalJob) -> tuple[list[Codec], list[str]]:
 def _check_request(job: EvalJob) -> None:
     if job.jobs < 1:
         raise UsageError(f"--jobs {job.jobs}: give 1 or more")
-    if not job.runs_codecs and (job.plot or job.model or job.weights):
-        raise UsageError("--plot, --model and --weights go with --rates or --against")
+    if not job.runs_codecs and (job.plot or job.model or job.weights or job.reference_rate_hz):
+        raise UsageError("--plot, --model, --weights and --reference-rate go with --rates or --against")
+    if job.reference_rate_hz is not None and not 1 <= job.reference_rate_hz <= RATE_MAX_HZ:
+        raise UsageError(f"--reference-rate {job.reference_rate_hz}: a sample rate is 1 to {RATE_MAX_HZ} Hz")
     if job.runs_codecs and job.align:
         raise UsageError(
             "--align goes with REF DEC alone; the codecs run here are brought into step as each needs"
@@ -120,7 +125,7 @@ def _compare_codecs(job: EvalJob) -> Report:
     sources = find_sources(job.paths)
     keys, missing = available_metrics()
     points = [
-        CodecPoint(source, codec, rate_bps, keys)
+        CodecPoint(source, codec, rate_bps, keys, job.reference_rate_hz)
         for source in sources  # one file through everything before the next
         for codec in codecs
         for rate_bps in codec.rates_bps
@@ -131,7 +136,10 @@ def _compare_codecs(job: EvalJob) -> Report:
         notes.append(
             f"{', '.join(late)}: brought to the rate, start and length of the recording before scoring"
         )
-    return _report(list(results), [*missing, *notes], provenance(codecs))
+    machine = provenance(codecs)
+    if job.reference_rate_hz is not None:
+        machine["references"] = f"resampled to {job.reference_rate_hz} Hz"
+    return _report(list(results), [*missing, *notes], machine)
 
 
 def _compare_pairs(job: EvalJob) -> Report:

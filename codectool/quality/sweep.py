@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from codectool.errors import CodecError, UsageError, WeightsError
 from codectool.quality.codecs import Codec
 from codectool.quality.metrics import score
 from codectool.quality.report import Failure
-from codectool.quality.signals import read_mono, read_pair
+from codectool.quality.signals import Recording, read_mono, read_pair, resample
 from codectool.quality.sources import Source
 from codectool.quality.table import Measurement
 
@@ -44,6 +44,7 @@ class CodecPoint:
     codec: Codec
     rate_bps: int
     metrics: tuple[str, ...]
+    reference_rate_hz: int | None = None
 
 
 def measure_pair(point: PairPoint) -> Measurement | Failure:
@@ -59,7 +60,7 @@ def measure_pair(point: PairPoint) -> Measurement | Failure:
 
 
 def measure_codec(point: CodecPoint) -> Measurement | Failure:
-    """Run a file's mono mix through a codec and score what comes back at the file's own rate.
+    """Run a file's mono mix through a codec and score what comes back, at the file's rate or that asked for.
 
     What is wrong with the file comes back as a Failure; UsageError and WeightsError, which no other file
     would be spared, are raised.
@@ -69,7 +70,7 @@ def measure_codec(point: CodecPoint) -> Measurement | Failure:
         workdir = Path(folder)
         mix = workdir / "mix.wav"
         try:
-            original = read_mono(source.path)
+            original = _at_rate(read_mono(source.path), point.reference_rate_hz)
             # Of the sample types that every codec's tool reads, the one that keeps a mean of 16-bit channels.
             soundfile.write(mix, original.signal, original.rate_hz, subtype="PCM_24")
             trip = codec.roundtrip(mix, point.rate_bps, workdir)
@@ -89,6 +90,13 @@ def measure_codec(point: CodecPoint) -> Measurement | Failure:
         nominal_bps=point.rate_bps,
         bytes_written=trip.bytes_written,
     )
+
+
+def _at_rate(recording: Recording, rate_hz: int | None) -> Recording:
+    """Bring a recording to a rate, or leave it as it is where none is asked for."""
+    if rate_hz is None:
+        return recording
+    return replace(recording, signal=resample(recording.signal, recording.rate_hz, rate_hz), rate_hz=rate_hz)
 
 
 def run_all(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) -> Iterator[Result]:

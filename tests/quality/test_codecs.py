@@ -11,7 +11,7 @@ import soundfile
 
 from codectool.errors import CodecError, UsageError, WeightsError
 from codectool.quality import codecs
-from codectool.quality.codecs import HouseCodec, Mp3Codec, OpusCodec
+from codectool.quality.codecs import HouseCodec, Mp3Codec, OpusCodec, UncodedCodec
 
 RATE_HZ = 24_000
 
@@ -32,6 +32,17 @@ def test_a_peer_gives_the_recording_back(codec, tone, tmp_path):
     assert len(decoded) / rate_hz == pytest.approx(1.0, abs=0.1)
     assert 1000 < trip.bytes_written < 8000
     assert codec.version()
+
+
+def test_uncoded_is_the_recording_as_far_as_its_band_goes(tmp_path):
+    time_s = np.arange(48_000) / 48_000
+    low, high = (0.3 * np.sin(2 * np.pi * frequency_hz * time_s) for frequency_hz in (1000, 15_000))
+    soundfile.write(tmp_path / "tones.wav", low + high, 48_000, subtype="PCM_24")
+    codec = UncodedCodec()
+    trip = codec.roundtrip(tmp_path / "tones.wav", *codec.rates_bps, tmp_path)
+    decoded, rate_hz = soundfile.read(trip.decoded)
+    assert (rate_hz, len(decoded), trip.bytes_written * 8) == (24_000, 24_000, codec.rates_bps[0])
+    np.testing.assert_allclose(decoded[1000:-1000], low[::2][1000:-1000], atol=1e-4)
 
 
 def test_a_peer_that_fails_says_why(tmp_path):

@@ -98,6 +98,16 @@ def test_several_processes_give_the_same_table(recordings):
     assert run(*arguments, "--jobs", 2).stdout == run(*arguments).stdout
 
 
+def test_references_are_brought_to_a_rate_when_asked(recordings):
+    noise = 0.1 * np.random.default_rng(4).standard_normal(48_000)
+    soundfile.write(recordings / "music" / "a.wav", noise, 48_000)  # of which 24 kHz can hold a half
+    fidelity_db = []
+    for asked in ((), ("--reference-rate", 24_000)):
+        result = run("--against", "uncoded", "--json", "-q", *asked, recordings / "music")
+        fidelity_db.append(json.loads(result.stdout)["files"][0]["scores"]["si_sdr_db"])
+    assert fidelity_db[0] < 1 < 40 < fidelity_db[1]
+
+
 def test_a_codec_failure_is_told_and_the_rest_goes_on(monkeypatch, recordings):
     monkeypatch.setitem(codecs.PEERS, "halver", Halver(error=DataError("too loud")))
     result = run(recordings, "--against", "halver")
@@ -128,6 +138,8 @@ def test_a_codec_that_is_not_installed_is_left_out(monkeypatch, recordings):
         ([".", "pyproject.toml"], UsageError, "two files or two folders"),
         ([".", ".", "--model", "x"], UsageError, "--model"),
         ([".", "--rates", "6", "--align"], UsageError, "--align"),
+        ([".", ".", "--reference-rate", "24000"], UsageError, "--reference-rate"),
+        ([".", "--rates", "6", "--reference-rate", "0"], UsageError, "--reference-rate 0"),
         ([".", "--rates", "six"], UsageError, "1.5,3,6"),
         ([".", "--rates", "-1"], UsageError, "1.5,3,6"),
         ([".", "--rates", "inf"], UsageError, "1.5,3,6"),
