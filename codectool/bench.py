@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import os
 import statistics
 import subprocess
 import sys
@@ -25,7 +27,7 @@ from codectool.audio.sink import open_sink
 from codectool.audio.source import open_source
 from codectool.container import Codes, Header, Reader, Writer
 from codectool.container.header import PACKET_FRAMES
-from codectool.errors import UsageError
+from codectool.errors import CodecError, UsageError
 from codectool.jobs import DecodeJob, EncodeJob
 from codectool.models.loading import LoadedModel, load
 from codectool.models.registry import DEFAULT_MODEL, find
@@ -71,8 +73,11 @@ class BenchResult:
 
 def bench(job: BenchJob) -> BenchResult:
     """Measure on audio made up for it; medians of `rounds`. UsageError for numbers that cannot be."""
-    find(job.model).check_levels(job.levels)
-    if job.duration_s < 1 or job.rounds < 1 or (job.threads or 1) < 1:
+    entry = find(job.model)
+    entry.check_levels(job.levels)
+    if not entry.causal:
+        raise UsageError(f"{entry.name} codes in segments or whole recordings, and the bench times streams")
+    if not 1 <= job.duration_s < math.inf or job.rounds < 1 or (job.threads or 1) < 1:
         raise UsageError("at least 1 second, 1 round and 1 thread are needed")
     if job.threads is not None:
         torch.set_num_threads(job.threads)
@@ -146,8 +151,8 @@ def _files(job: BenchJob, model: LoadedModel, recording: Block) -> dict[str, flo
         command = ["-m", "codectool", "encode", source, coded, "-f", "-q", "--levels", str(job.levels)]
         command += ["--model", job.model, "--device", job.device, "--precision", job.precision]
         command += ["--weights", str(job.weights)] if job.weights is not None else []
-        process_s = median_s(partial(_run, *command), 3)
-        peak_kib = _run("-c", PEAK_MEMORY, *command[2:])
+        process_s = median_s(partial(_run, job, *command), 3)
+        peak_kib = _run(job, "-c", PEAK_MEMORY, *command[2:])
     return {
         "file_encode_times_real_time": job.duration_s / encode_s,
         "file_decode_times_real_time": job.duration_s / decode_s,
@@ -245,11 +250,22 @@ def _latencies(job: BenchJob, model: LoadedModel, audio: Block) -> dict[str, flo
 
 def _start(job: BenchJob) -> dict[str, float]:
     """Time processes that import torch only, and that also get ready to code."""
-    loading = f"from codectool.models.loading import load; load({job.model!r})"
+    loading = "import sys, pathlib; from codectool.models.loading import load; "
+    loading += "load(sys.argv[1], pathlib.Path(sys.argv[4]) if sys.argv[4:] else None, *sys.argv[2:4])"
+    given = [job.model, job.device, job.precision, *([str(job.weights)] if job.weights is not None else [])]
     programs = {"import_torch": "import torch", "import_torch_and_load_model": loading}
-    return {f"{name}_s": median_s(partial(_run, "-c", program), 3) for name, program in programs.items()}
+    return {
+        f"{name}_s": median_s(partial(_run, job, "-c", program, *given), 3)
+        for name, program in programs.items()
+    }
 
 
-def _run(*arguments: str) -> str:
-    """Run Python in a process of its own; return what it prints."""
-    return subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+def _run(job: BenchJob, *arguments: str) -> str:
+    """Run Python in a process of its own, with the threads of the job; return what it prints."""
+    environment = os.environ | ({"OMP_NUM_THREADS": str(job.threads)} if job.threads is not None else {})
+    done = subprocess.run(
+        [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, env=environment, check=False
+    )
+    if done.returncode:
+        raise CodecError(f"a process that was to be timed ended with exit code {done.returncode}")
+    return done.stdout

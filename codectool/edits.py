@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -101,6 +103,21 @@ def tokens(job: TokensJob) -> tuple[int, ...]:
     return shown.shape
 
 
+# What numpy and zipfile raise for archives that are damaged, or that somebody else wrote.
+NOT_TOKENS = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    EOFError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    UsageError,  # of a header that cannot be
+    zipfile.BadZipFile,
+    zlib.error,
+)
 FIELDS = (  # of the header, as they are named in .npz
     "model",
     "model_rate_hz",
@@ -145,18 +162,25 @@ def _put_back(job: TokensJob) -> tuple[int, ...]:
                 arrays = dict(file)
                 codes = _codes_from(arrays)
                 stored = _stored(arrays, codes)
-        except (ValueError, KeyError, TypeError, EOFError, MemoryError, OSError, zipfile.BadZipFile) as error:
+        except NOT_TOKENS as error:
             raise DataError(f"does not hold tokens as `codec tokens` writes them ({error})") from error
     with open_output(job.target, overwrite=job.overwrite) as output:
-        writer: Writer | WriterV0
-        if isinstance(stored.header, HeaderV0):
-            writer = WriterV0(output, stored.header.model, stored.header.levels)
-        else:
-            writer = Writer(output, stored.header)
-        for piece, scale in stored.pieces:
-            writer.write_codes(piece, scale)
-        writer.finish(stored.total_samples, stored.tags)
+        try:
+            _write_stored(stored, output)
+        except UsageError as error:
+            raise DataError(f"{job.source}: holds tokens that cannot be written ({error})") from error
     return codes.shape
+
+
+def _write_stored(stored: _Stored, output: BinaryIO) -> None:
+    writer: Writer | WriterV0
+    if isinstance(stored.header, HeaderV0):
+        writer = WriterV0(output, stored.header.model, stored.header.levels)
+    else:
+        writer = Writer(output, stored.header)
+    for piece, scale in stored.pieces:
+        writer.write_codes(piece, scale)
+    writer.finish(stored.total_samples, stored.tags)
 
 
 def _codes_from(arrays: dict[str, npt.NDArray[np.generic]]) -> npt.NDArray[np.int64]:
@@ -167,8 +191,11 @@ def _codes_from(arrays: dict[str, npt.NDArray[np.generic]]) -> npt.NDArray[np.in
 
 
 def _stored(arrays: dict[str, npt.NDArray[np.generic]], codes: npt.NDArray[np.int64]) -> _Stored:
-    total_samples = int(arrays["total_samples"].item())
-    fields = {name: arrays[name].item() for name in FIELDS}
+    fields = {name: arrays[name].item() for name in (*FIELDS, "total_samples")}
+    for name, value in fields.items():
+        if type(value) is not (str if name == "model" else int):
+            raise ValueError(f"{name} is {value!r}")
+    total_samples = fields.pop("total_samples")
     scaled = "scales" in arrays
     frames = codes.shape[2]
     header: AnyHeader
@@ -185,6 +212,8 @@ def _stored(arrays: dict[str, npt.NDArray[np.generic]], codes: npt.NDArray[np.in
         starts = np.cumsum([0, *header.segments()])[:-1].tolist()
     pieces: list[tuple[npt.NDArray[np.int64], float | None]] = [(codes, None)]
     if scaled:
+        if arrays["scales"].ndim != 1:
+            raise ValueError(f"scales of shape {arrays['scales'].shape}")
         parts = np.split(codes, starts, axis=2)[1:]  # the first is what stands before the first segment
         pieces = list(zip(parts, arrays["scales"].astype(float).tolist(), strict=True))
     tags = {str(name): str(text) for name, text in arrays.get("tags", np.empty((0, 2), str))}

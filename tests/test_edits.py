@@ -82,7 +82,22 @@ def test_tokens_refuse_other_files(tmp_path: Path) -> None:
         tokens(TokensJob(str(damage(source)), str(tmp_path / "codes.npy")))
 
 
-@pytest.mark.parametrize("change", ["text", "no_codes", "float", "one_dim", "pickle", "model", "frames"])
+CHANGES = [
+    "text",
+    "no_codes",
+    "float",
+    "one_dim",
+    "pickle",
+    "model",
+    "frames",
+    "hop",
+    "rate",
+    "endless",
+    "code",
+]
+
+
+@pytest.mark.parametrize("change", [*CHANGES, "code"])
 def test_bad_token_files_are_refused(tmp_path: Path, change: str) -> None:
     source, path = write_file(tmp_path / "in.ecdc"), tmp_path / "bad.npz"
     tokens(TokensJob(str(source), str(path)))
@@ -95,15 +110,38 @@ def test_bad_token_files_are_refused(tmp_path: Path, change: str) -> None:
         "pickle": {"codes": np.array([{"a": 1}])},
         "model": {"model": np.array("../evil")},
         "frames": {"total_samples": np.array(10**9)},
+        "hop": {"hop_samples": np.array(320.0)},
+        "rate": {"original_rate_hz": np.array(44_100.5)},
+        "endless": {"total_samples": np.array(np.inf)},
+        "code": {"codes": arrays["codes"] + 1},
     }
     if change == "text":
         path.write_text("not an archive")
     else:
         arrays |= changes[change]
         np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
-    with pytest.raises((DataError, UsageError)):
+    with pytest.raises(DataError):
         tokens(TokensJob(str(path), str(tmp_path / "out.ecdc")))
     assert not (tmp_path / "out.ecdc").exists()
+
+
+def test_a_flipped_bit_in_a_token_file_is_refused_or_does_no_harm(tmp_path: Path) -> None:
+    source, path, target = write_file(tmp_path / "in.ecdc"), tmp_path / "a.npz", tmp_path / "out.ecdc"
+    tokens(TokensJob(str(source), str(path)))
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for position in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[position] ^= 1 << rng.integers(8)
+        path.write_bytes(flipped)
+        try:
+            tokens(TokensJob(str(path), str(target), overwrite=True))
+        except DataError:
+            refused += 1
+            continue
+        assert target.read_bytes() == source.read_bytes()
+    assert refused > len(whole) // 2
 
 
 def test_verify_tells_good_from_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,8 @@ def test_a_part_behind_damage_keeps_its_place(tmp_path: Path, small_model: Loade
 def test_parts_that_are_not_there_are_refused(tmp_path: Path, small_model: LoadedModel) -> None:
     coded = tmp_path / "a.ecdc"
     encode(small_model, write_noise(tmp_path / "a.wav", 2, 24_000), coded)
-    for options in ({"start_s": 2.1}, {"start_s": -1.0}, {"duration_s": -1.0}):
+    endless = [{name: value} for name in ("start_s", "duration_s") for value in (math.inf, math.nan)]
+    for options in ({"start_s": 2.1}, {"start_s": -1.0}, {"duration_s": -1.0}, *endless):
         with pytest.raises(UsageError, match="--start"):
             decode(small_model, coded, **options)
 

@@ -11,9 +11,13 @@ import pytest
 import torch
 
 from codectool.audio.pcm import Block
+from codectool.container import Header, Writer
+from codectool.errors import DataError
+from codectool.jobs import DecodeJob
 from codectool.models import encodec
 from codectool.models.loading import LoadedModel
 from codectool.models.registry import find
+from codectool.pipeline import decode
 from codectool.segment_session import Segment, SegmentDecoderSession, SegmentEncoderSession
 
 SEGMENT_SAMPLES, STRIDE_SAMPLES, HOP_SAMPLES = 120, 108, 6
@@ -101,6 +105,26 @@ def test_a_lost_segment_is_silence_and_the_next_keeps_its_place(model: LoadedMod
     assert not damaged[:, SEGMENT_SAMPLES : 2 * STRIDE_SAMPLES].any()
     unhurt = np.r_[0:STRIDE_SAMPLES, STRIDE_SAMPLES + SEGMENT_SAMPLES : whole.shape[1]]
     np.testing.assert_array_equal(damaged[:, unhurt], whole[:, unhurt])
+
+
+@pytest.mark.parametrize(("frames", "streams"), [(20, 1), (1, 1), (19, 1), (2000, 1), (20, 2)])
+def test_files_of_other_segments_are_refused(
+    model: LoadedModel, tmp_path: Path, frames: int, streams: int
+) -> None:
+    rate_hz = model.entry.sample_rate_hz
+    numbers = (rate_hz, HOP_SAMPLES, 4, 3, streams, rate_hz, 2, frames)
+    coded = tmp_path / "forged.ecdc"
+    with coded.open("wb") as file:
+        writer = Writer(file, Header(model.entry.name, bytes(8), *numbers, scaled=True))
+        writer.write_codes(np.zeros((streams, 3, frames), np.uint16), 1.0)
+        writer.finish(0)
+    job = DecodeJob(str(coded), str(tmp_path / "out.wav"))
+    if (frames, streams) == (20, 1):
+        decode(job, loader=lambda *_: model)
+        return
+    with pytest.raises(DataError, match="header does not fit"):
+        decode(job, loader=lambda *_: model)
+    assert list(tmp_path.iterdir()) == [coded]
 
 
 def test_other_models_are_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
@@ -127,8 +128,10 @@ class Reader:
         header, index = self.header, frame // self.header.frames_per_packet
         packet_bytes = OVERHEAD_BYTES + header.payload_bytes(header.frames_per_packet)
         position = header.size_bytes + index * packet_bytes
-        self._go_to(position, index)
-        landed = self._candidate() if self._source.fill(HEAD.size) else None
+        landed = None
+        with suppress(OSError, ValueError):  # no file is so long
+            self._go_to(position, index)
+            landed = self._candidate() if self._source.fill(HEAD.size) else None
         # With tags before it the last packet is numbered one too high for its place: a match is by chance.
         if not isinstance(landed, Packet) or landed.sequence != index or landed.flags & Flag.TAGGED:
             self._go_to(header.size_bytes, 0)

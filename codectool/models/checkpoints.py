@@ -148,6 +148,13 @@ def differences(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> 
     ]
 
 
+def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raise WeightsError unless all values are finite numbers."""
+    bounds = [torch.stack(torch.aminmax(value)) for value in tensors.values()]  # not a number if any is not
+    if not torch.isfinite(torch.cat(bounds)).all():
+        raise WeightsError(f"{path}: holds values that are not finite numbers: get the file anew")
+
+
 def write_checkpoint(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write tensors in the one spelling as safetensors."""
     file.write(save({key: value.contiguous() for key, value in tensors.items()}, dict(metadata)))

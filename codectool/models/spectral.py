@@ -16,6 +16,8 @@ from codectool.nn.layer import Chain, Layer
 from codectool.nn.quantizer import ResidualVectorQuantizer
 from codectool.nn.transform import Analysis, Synthesis
 
+BLOCKS_LIMIT = 100  # a weights file says how many, and each takes memory before its weights are looked for
+
 
 @dataclass(frozen=True)
 class Config:
@@ -32,6 +34,10 @@ class Config:
     decoder_blocks: int = 8
     kernel: int = 7
     expansion: int = 3
+
+    def __post_init__(self) -> None:
+        if max(self.encoder_blocks, self.decoder_blocks) > BLOCKS_LIMIT:
+            raise ValueError(f"more than {BLOCKS_LIMIT} blocks")
 
 
 MAGNITUDE_FLOOR = 1e-5  # far below 16-bit rounding noise, whose bins have a magnitude of about 1e-5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -10,7 +11,7 @@ from codectool.audio.sink import open_sink
 from codectool.container import AnyHeader, AnyReader, Gap, HeaderV0, Summary, open_reader, scan
 from codectool.errors import DataError, UsageError, WeightsError
 from codectool.files import open_input
-from codectool.jobs import DecodeJob
+from codectool.jobs import DecodeJob, packet_frames
 from codectool.models.loading import LoadedModel, load
 from codectool.models.registry import MODELS
 from codectool.pipeline.common import Loader, Progress, at_once_s, refuse_same
@@ -92,7 +93,7 @@ def _look_ahead(stream: BinaryIO) -> Summary | None:
 
 def _part(job: DecodeJob, header: AnyHeader, summary: Summary | None) -> Part:
     rate_hz = header.original_rate_hz
-    if job.start_s < 0 or (job.duration_s is not None and job.duration_s < 0):
+    if not all(0 <= seconds < math.inf for seconds in (job.start_s, job.duration_s or 0.0)):
         raise UsageError("--start and --duration are seconds from 0 on")
     first_sample = round(job.start_s * rate_hz)
     total_samples = summary.total_samples if summary is not None else None
@@ -114,8 +115,12 @@ def _right_model(header: AnyHeader, job: DecodeJob, loader: Loader) -> LoadedMod
             f"but {model.weights_path} is {model.fingerprint.hex()}: give the right ones with --weights FILE"
         )
     entry = model.entry
-    stated = (header.model_rate_hz, header.hop_samples, header.bits_per_code, header.scaled)
-    known = (entry.sample_rate_hz, entry.hop_samples, entry.code_bits, entry.segment_samples is not None)
+    stated: tuple[int, ...] = (header.model_rate_hz, header.hop_samples, header.bits_per_code, header.scaled)
+    is_segmented = entry.segment_samples is not None
+    known: tuple[int, ...] = (entry.sample_rate_hz, entry.hop_samples, entry.code_bits, is_segmented)
+    if is_segmented and not isinstance(header, HeaderV0):  # FORMAT.md, 4.8
+        stated += header.frames_per_packet, header.streams
+        known += packet_frames(entry), 1
     if stated != known or header.levels > entry.levels:
         raise DataError(f"its header does not fit the model {entry.name}")
     return model

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from codectool.container import Audio, HeaderV0, open_reader
 from codectool.errors import WeightsError
 from codectool.models.encodec_lm import LanguageModel, load_language_model
 from codectool.models.registry import find
+from codectool.nn.blocks import on_threads
 from tests.container.samples_v0 import make_codes_v0, make_file_v0
 
 TOTAL = 2**24
@@ -55,14 +57,21 @@ def test_fewer_levels_than_the_model_has(model: LanguageModel) -> None:
     assert not np.array_equal(one[0], two[0])
 
 
-def test_the_number_of_threads_is_given_back(model: LanguageModel) -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
+def test_it_runs_on_its_own_number_of_threads_and_gives_the_others_back(
+    model: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    forward = model.transformer.forward
+
+    def watched(*given: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return forward(*given)
+
+    monkeypatch.setattr(model.transformer, "forward", watched)
+    with on_threads(2):
         model.step(None, 2, None)
         assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
+    assert seen == [1]
 
 
 @pytest.mark.parametrize(
@@ -96,3 +105,9 @@ def test_what_cannot_be_loaded(tmp_path: Path) -> None:
     path.write_bytes(b"nothing")
     with pytest.raises(WeightsError):
         load_language_model(find("encodec_48khz"), path)
+    entry = find("encodec_48khz")
+    tensors = LanguageModel(entry.levels, entry.codebook_size, 525).state_dict()
+    tensors["linears.0.bias"][3] = torch.nan
+    save_file(tensors, path)
+    with pytest.raises(WeightsError, match="not finite"):
+        load_language_model(entry, path)

@@ -89,11 +89,14 @@ def test_weights_of_another_shape_of_model_are_refused(tmp_path: Path) -> None:
     save_file(load_file(SHIPPED), path, metadata={"config": '{"levels": 16}'})
     with pytest.raises(WeightsError, match="levels is 16, not 32"):
         load(DEFAULT_MODEL, path)
-    widths = ('"wide"', "-1", "1000000000")
-    for config in ('{"colour": 1}', "[1]", "{", *(f'{{"encoder_width": {width}}}' for width in widths)):
+    shapes = ('"encoder_width": "wide"', '"encoder_width": -1', '"decoder_blocks": 1000000000')
+    for config in ('{"colour": 1}', "[1]", "{", *(f"{{{shape}}}" for shape in shapes)):
         save_file(load_file(SHIPPED), path, metadata={"config": config})
         with pytest.raises(WeightsError, match="metadata"):
             load(DEFAULT_MODEL, path)
+    save_file({"one": torch.zeros(1)}, path, metadata={"config": '{"encoder_width": 50000000}'})
+    with pytest.raises(WeightsError, match="tensors differ"):  # and no memory was taken for that width
+        load(DEFAULT_MODEL, path)
 
 
 def test_an_unknown_model_names_the_known() -> None:

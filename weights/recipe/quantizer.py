@@ -21,7 +21,7 @@ KMEANS_ROUNDS = 10
 def level_probabilities(levels: int) -> Tensor:
     """Return how often a training segment is cut after each number of levels: more often at common rates."""
     weights = 1 / (torch.arange(1, levels + 1) + 2.0)
-    for count, factor in ((2, 3), (4, 3), (8, 6), (16, 3), (32, 3)):
+    for count, factor in ((2, 5), (4, 3), (8, 6), (16, 3), (32, 3)):
         if count <= levels:
             weights[count - 1] *= factor
     return weights / weights.sum()

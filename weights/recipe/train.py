@@ -100,7 +100,7 @@ class Trainer:
     def resume_state(self, state: dict[str, Tensor]) -> None:
         """Take up the counts of the codes and the discriminators that were kept beside shipped weights."""
         if COUNTS in state:
-            self.quantizer.counts = state.pop(COUNTS)
+            self.quantizer.counts = state.pop(COUNTS).to(self.device)
         self.quantizer.sums = self.model.quantizer.codebooks * self.quantizer.counts[..., None]
         if self.adversary is not None and state:
             self.adversary.load(state)
@@ -225,7 +225,8 @@ class Trainer:
 
     def validate_and_save(self) -> dict[str, float]:
         distances = held_out_distances(self.averaged_model(), self.mel, self.corpus)
-        if (score := score_of(distances)) < self.best:
+        # What an adversary teaches is not in mel distances, so there the last weights count as the best.
+        if (score := score_of(distances)) < self.best or self.adversary is not None:
             self.best = score
             self.export_best()
         self.save()
