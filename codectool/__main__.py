@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -19,6 +20,8 @@ INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count it
 def main() -> None:
     """Run the command line and exit with the code of what happened."""
     fill_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names and tags may be of letters that a terminal lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()

@@ -26,7 +26,7 @@ from codectool.container import (
     trim,
 )
 from codectool.errors import DataError, UsageError
-from codectool.files import open_input
+from codectool.files import open_input, refuse_same
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def trim_file(job: TrimJob) -> int:
 
     UsageError when the file has no such levels, DataError when it is damaged.
     """
+    refuse_same(job.source, job.target)
     with open_input(job.source) as stream:
         reader = open_reader(stream)
         levels = job.levels if job.levels is not None else _levels_for(reader.header, job.rate_bps or 0.0)
@@ -85,6 +86,7 @@ def tokens(job: TokensJob) -> tuple[int, ...]:
     `.npz` holds besides them all that is needed to write the file again, in its version. Memory grows with
     the file.
     """
+    refuse_same(job.source, job.target)
     if PurePath(job.source).suffix == ".npz":
         return _put_back(job)
     suffix = PurePath(job.target).suffix

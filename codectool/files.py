@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -58,18 +58,27 @@ def as_file_error(name: str | Path) -> Iterator[None]:
         raise FileError(f"{name}: cannot be written: {error.strerror or error}") from error
 
 
+def refuse_same(source: str, target: str) -> None:
+    """Raise FileError when the output would replace the input."""
+    paths = Path(source), Path(target)
+    if "-" not in (source, target) and all(path.exists() for path in paths) and paths[0].samefile(paths[1]):
+        raise FileError(f"{target}: is the input itself; name another output")
+
+
 def standard_input() -> BinaryIO:
     """Return standard input, ready to give bytes."""
-    return _in_binary(sys.stdin.buffer)
+    return _waiting_in_binary(sys.stdin.buffer)
 
 
 def standard_output() -> BinaryIO:
     """Return standard output, ready to take bytes."""
-    return _in_binary(sys.stdout.buffer)
+    return _waiting_in_binary(sys.stdout.buffer)
 
 
-def _in_binary(stream: BinaryIO) -> BinaryIO:
-    """Keep Windows from changing line ends in data, and from ending it at a byte 26."""
+def _waiting_in_binary(stream: BinaryIO) -> BinaryIO:
+    """Wait for slow pipes; keep Windows from changing line ends in data, and from ending it at a byte 26."""
+    with suppress(AttributeError, OSError, ValueError):  # a parent may not wait, and leave its pipes that way
+        os.set_blocking(stream.fileno(), True)
     if sys.platform == "win32":
         import msvcrt
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,10 +79,12 @@ class EncodeJob:
         entry.check_levels(levels)
         return entry, levels
 
-    def check_container(self) -> None:
-        """Raise UsageError for a version of the file that there is not, or not for this model and options."""
+    def check_options(self) -> None:
+        """Raise UsageError for options that do not go together, or not with this model."""
         if self.container not in ("v0", "v1"):
             raise UsageError(f"--container {self.container}: choose from v0, v1")
+        if self.low_latency and not find(self.model).causal:
+            raise UsageError(f"--low-latency is for models that stream, and {self.model} does not")
         if self.container == "v1":
             if self.language_model is not None:
                 raise UsageError("--lm is for version 0 files: add --container v0")
@@ -119,7 +122,8 @@ class EncodeJob:
 class DecodeJob:
     """What to decode, into what, and how; with `strict`, damage is an error and nothing is written.
 
-    `start_s` and `duration_s` ask for a part only; without a duration, for all from there on.
+    `start_s` and `duration_s` ask for a part only; without a duration, for all from there on. UsageError when
+    they are negative or not finite.
     """
 
     source: str
@@ -136,6 +140,10 @@ class DecodeJob:
     duration_s: float | None = None
     language_model: Path | None = None
     language_model_threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not all(0 <= seconds < math.inf for seconds in (self.start_s, self.duration_s or 0.0)):
+            raise UsageError("--start and --duration are seconds from 0 on")
 
 
 @dataclass(frozen=True)

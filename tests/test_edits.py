@@ -49,6 +49,8 @@ def test_trim_refuses_what_is_not_there(tmp_path: Path) -> None:
     for job in ({"rate_bps": 500.0}, {"rate_bps": 6750.0}, {"levels": 9}, {"levels": 0}):
         with pytest.raises(UsageError):
             trim_file(TrimJob(str(whole), str(target), **job))  # type: ignore[arg-type]
+    with pytest.raises(FileError, match="is the input itself"):
+        trim_file(TrimJob(str(whole), str(whole), levels=2, overwrite=True))
     with pytest.raises(DataError, match=str(whole)):
         trim_file(TrimJob(str(damage(whole)), str(target), levels=2))
     assert list(tmp_path.iterdir()) == [whole]
@@ -158,7 +160,8 @@ def test_verify_tells_good_from_damaged(tmp_path: Path, capsys: pytest.CaptureFi
     assert run(["verify", "--json", str(good), str(bad)]) == 3
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["complete"] for line in lines] == [True, False]
-    assert run(["verify", str(tmp_path / "nothing")]) == 4
+    assert run(["verify", str(tmp_path / "nothing"), str(good)]) == 4
+    assert capsys.readouterr().out == f"{good}: good\n"  # and is not left out for the one before it
 
 
 def test_verify_counts_what_it_does_not_list(

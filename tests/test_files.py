@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,6 +27,17 @@ def test_windows_is_told_that_data_is_binary(
     monkeypatch.setattr(sys, ("stdin", "stdout")[number], bytes_of)
     assert stream() is bytes_of.buffer  # type: ignore[operator]
     assert told == [(number, 0x8000)]
+
+
+def test_a_pipe_that_does_not_wait_is_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with os.fdopen(reading, "rb") as stdin, os.fdopen(writing, "wb") as writer:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stdin))
+        later = threading.Timer(0.05, lambda: (writer.write(b"late"), writer.flush()))
+        later.start()
+        assert standard_input().read1(4) == b"late"  # type: ignore[attr-defined]
+        later.join()
 
 
 def test_what_is_wrong_with_an_input_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,6 +149,17 @@ def test_short_packets_carry_the_same_sound(tmp_path: Path, small_model: LoadedM
     assert np.mean(codes[0] != codes[1]) < 0.01  # only codes near a tie may differ
 
 
+def test_too_many_tags_are_refused_before_the_work(tmp_path: Path, small_model: LoadedModel) -> None:
+    source = tmp_path / "a.flac"
+    with soundfile.SoundFile(source, "w", 24_000, 1) as file:
+        file.title = "A" * 900
+        file.write(np.zeros(5000))
+    job = EncodeJob(str(source), str(tmp_path / "a.ecdc"), tags={"comment": "B" * 16_000})
+    with pytest.raises(UsageError, match="more than 16384"):
+        pipeline.encode(job, loader=lambda *_: pytest.fail("nothing is to be loaded for it"))
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_tags_travel(tmp_path: Path, small_model: LoadedModel) -> None:
     source = tmp_path / "a.flac"
     with soundfile.SoundFile(source, "w", 24_000, 1) as file:

@@ -95,7 +95,7 @@ def _check_folders(job: BatchJob, source: Path, target: Path) -> None:
     if isinstance(job.each, DecodeJob) and job.each.raw is None:
         format_and_subtype(f"any{job.suffix}", job.each.subtype)
     if isinstance(job.each, EncodeJob):
-        job.each.check_container()
+        job.each.check_options()
         if not job.each.keep_channels:  # else it depends on the channels
             job.each.entry_and_levels()
 

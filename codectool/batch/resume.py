@@ -14,10 +14,12 @@ from pathlib import Path
 import soundfile
 
 from codectool.audio.atomic import part_path
+from codectool.audio.formats import format_and_subtype
+from codectool.audio.pcm import raw_coding
 from codectool.audio.source import open_source
 from codectool.batch.planning import BatchJob, Item, job_of
 from codectool.batch.report import Outcome, Status
-from codectool.container import AnyHeader, HeaderV0, open_reader, scan
+from codectool.container import AnyHeader, HeaderV0, Summary, open_reader, scan
 from codectool.errors import CodecError, DataError
 from codectool.files import open_input
 from codectool.jobs import DecodeJob, EncodeJob
@@ -35,21 +37,37 @@ class Resumer:
         """Return what is known of a file without coding it, None if it is to be done."""
         if not os.path.lexists(item.target):
             return None
+        if self._job.skip_existing:
+            return Outcome(item.source, item.target, Status.SKIPPED)
         try:
-            difference = None if self._job.skip_existing else self._difference(item)
+            difference, damage = self._compared(item)
         except (CodecError, OSError) as error:
             return Outcome(item.source, item.target, Status.FAILED, error=str(error))
-        if difference is None:
-            return Outcome(item.source, item.target, Status.SKIPPED)
-        if self._job.each.overwrite:
+        if self._job.each.overwrite and (difference is not None or _asks_for_the_unseen(self._job.each)):
             return None
+        if difference is None:
+            status = Status.SKIPPED if damage is None else Status.DAMAGED
+            return Outcome(item.source, item.target, status, error=damage)
         error_line = f"{item.target}: exists already, but {difference}; use -f to overwrite it"
         return Outcome(item.source, item.target, Status.FAILED, error=error_line)
 
-    def _difference(self, item: Item) -> str | None:
-        """Return what an existing output has that the job would not write, None if nothing."""
+    def _compared(self, item: Item) -> tuple[str | None, str | None]:
+        """Return what an existing output has that the job would not write, and what was not all there."""
         job = job_of(self._job, item)
-        return self._difference_of_coded(job) if isinstance(job, EncodeJob) else _difference_of_audio(job)
+        damage = None
+        if isinstance(job, EncodeJob):
+            difference = self._difference_of_coded(job)
+        else:
+            with open_input(job.source) as stream:
+                coded = scan(stream)
+            difference = _difference_of_audio(job, coded)
+            if coded.gaps:
+                damage = f"{job.source}: is damaged; {job.target} has what could be saved"
+                if job.strict:
+                    difference = difference or "holds what could be saved of a damaged file"
+        if difference is None and Path(job.source).stat().st_mtime_ns > Path(job.target).stat().st_mtime_ns:
+            difference = "is older than its input"
+        return difference, damage
 
     def _difference_of_coded(self, job: EncodeJob) -> str | None:
         try:
@@ -85,24 +103,31 @@ def remove_part(target: str) -> None:
         part_path(Path(os.path.realpath(target))).unlink()
 
 
-def _difference_of_audio(job: DecodeJob) -> str | None:
-    with open_input(job.source) as stream:
-        coded = scan(stream)
-    if job.raw is not None:
-        return "headerless PCM does not say what it holds"
-    try:
-        with soundfile.SoundFile(job.target) as audio:
-            found = audio.frames, audio.samplerate, audio.channels
-    except (soundfile.LibsndfileError, OSError):
-        return "is not audio that can be read"
+def _asks_for_the_unseen(job: EncodeJob | DecodeJob) -> bool:
+    """Whether a job asks for what cannot be told by its output."""
+    unseen = bool(job.tags) if isinstance(job, EncodeJob) else job.start_s > 0
+    return unseen or job.precision != "auto"
+
+
+def _difference_of_audio(job: DecodeJob, coded: Summary) -> str | None:
     if coded.total_samples is None:
         return "the end of the coded file is missing, so that its length is not known"
     rate_hz = coded.header.original_rate_hz
     first = round(job.start_s * rate_hz)
     end = coded.total_samples if job.duration_s is None else first + round(job.duration_s * rate_hz)
     channels = coded.header.streams * find(coded.header.model).channels
-    expected = min(end, coded.total_samples) - first, rate_hz, channels
-    shown = "{} samples at {} Hz in {} channels"
+    samples = min(end, coded.total_samples) - first
+    if job.raw is not None:
+        found_bytes = Path(job.target).stat().st_size
+        expected_bytes = samples * channels * raw_coding(job.raw).sample_bytes
+        return None if found_bytes == expected_bytes else f"holds {found_bytes} bytes, not {expected_bytes}"
+    try:
+        with soundfile.SoundFile(job.target) as audio:
+            found = audio.frames, audio.samplerate, audio.channels, audio.subtype
+    except (soundfile.LibsndfileError, OSError):
+        return "is not audio that can be read"
+    expected = samples, rate_hz, channels, format_and_subtype(job.target, job.subtype)[1]
+    shown = "{} samples at {} Hz in {} channels as {}"
     return None if found == expected else f"holds {shown.format(*found)}, not {shown.format(*expected)}"
 
 

@@ -20,7 +20,7 @@ from codectool.cli.verify import verify
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="codec", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Compress speech and music to 1.5-24 kbps with a neural codec, and back.
+    """Compress speech and music to 0.75-24 kbps with a neural codec, and back.
 
     Files of this version can be read by this version: until 1.0 the format and the weights may still change.
     """

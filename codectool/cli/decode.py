@@ -40,11 +40,12 @@ def decode(
     """
     from codectool.jobs import DecodeJob
 
-    job = DecodeJob(source=source, target=target or default_target(source, ".wav"), **given)
+    own_suffix = ".wav" if given["raw"] is None else ".raw"
+    job = DecodeJob(source=source, target=target or default_target(source, own_suffix), **given)
     if Path(source).is_dir():
         if target is None:
             raise UsageError(f"{source}: is a folder; name another one for the outputs")
-        suffix = (to or ("wav" if job.raw is None else "raw")).removeprefix(".")
+        suffix = (to or own_suffix).removeprefix(".")
         return run_folder(job, f".{suffix}", folder, quiet)
     folder.refuse(source)
     if to is not None:

@@ -43,11 +43,12 @@ def eval_command(as_json: bool, **options: object) -> None:
 
     Higher is better, but for the mel distance. Channels are mixed to one before comparing.
     """
-    from codectool.quality import EvalJob, evaluate
+    from codectool.quality import EvalJob, evaluate, write_files
 
     job = EvalJob(**options)  # type: ignore[arg-type]
     report = evaluate(job)
     show(report.json() if as_json else report.text())
+    write_files(job, report)
     for remark in report.remarks():
         say(remark, job.quiet)
     for complaint in report.complaints():

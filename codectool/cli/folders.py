@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+WORKERS_MAX = 60  # Windows waits for 63 at once
 OPTIONS = (
     click.option("-r", "--recursive", is_flag=True, help="Folder: with its subfolders."),
     click.option(
@@ -105,7 +106,10 @@ def run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions, 
 def _listed_in(name: str) -> tuple[str, ...]:
     """Return the lines of a list; names of files are bytes, and need not be text."""
     with open_input(name) as stream:
-        return tuple(os.fsdecode(line) for line in stream.read().splitlines() if line.strip())
+        listed = stream.read()
+    if b"\0" in listed:
+        raise UsageError(f"--files-from {name}: holds zero bytes; write one name a line, in UTF-8")
+    return tuple(os.fsdecode(line) for line in listed.splitlines() if line.strip())
 
 
 def _open_report(name: str | None, opened: ExitStack) -> BinaryIO | None:
@@ -142,4 +146,5 @@ def _shown(report: Report, files: int, quiet: bool, listing: bool) -> Iterator[C
 
 def _cores() -> int:
     """Return how many cores this process may use: a container may have fewer than the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, WORKERS_MAX)

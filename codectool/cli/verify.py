@@ -19,19 +19,22 @@ def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:
     Version 0 files have no checksums: of them only the header, the length and the scales can be checked.
     """
     from codectool import edits
-    from codectool.errors import DataError, WeightsError
+    from codectool.errors import DataError, FileError, WeightsError
 
-    worst = 0
+    codes = {0}
     for source in sources:
         verdict = "good"
         complete: bool | None = False
         try:
             summary = edits.verify(source)
-        except DataError as error:
+        except (DataError, FileError) as error:
             damage = [str(error)]
+            codes.add(error.exit_code)
         else:
             complete = summary.complete
             damage = [f"{source}: at frame {gap.first_frame}: {gap.reason}" for gap in summary.gaps]
+            if complete is False:
+                codes.add(DataError.exit_code)
             if summary.gap_count > len(summary.gaps):
                 damage.append(f"{source}: damaged in {summary.gap_count - len(summary.gaps)} more places")
             if summary.header.version == 0:
@@ -42,9 +45,7 @@ def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:
             show(f"{source}: {verdict}")
         if complete is None:
             say(f"{source}: only its language model can tell: convert it to version 1")
-            worst = worst or WeightsError.exit_code
-        elif not complete:
-            worst = DataError.exit_code
+            codes.add(WeightsError.exit_code)
         for line in damage if not as_json else ():
             say(line)
-    return worst
+    return max(codes - {WeightsError.exit_code}) or max(codes)

@@ -89,6 +89,8 @@ def load(name: str, weights: Path | None = None, device: str = "cpu", precision:
         codec.to(device)
     except (RuntimeError, AssertionError) as error:  # what torch raises depends on how it was built
         raise UsageError(f"--device {device}: not usable here ({str(error).splitlines()[0]})") from error
+    if codec.quantizer.codebooks.is_meta:
+        raise UsageError(f"--device {device}: holds no numbers")
     if codec.quantizer.codebooks.device.type == "cpu":
         pack(codec, _product_type(precision, family))
     fingerprint = fingerprint_of(codec.quantizer.codebooks)

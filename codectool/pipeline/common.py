@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from codectool.errors import FileError
 from codectool.models.loading import LoadedModel
 from codectool.session import usable_threads
 
@@ -46,10 +45,3 @@ def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iter
         finally:
             for left in waiting:  # Ctrl-C waits for what is being computed, but for no more
                 left.cancel()
-
-
-def refuse_same(source: str, target: str) -> None:
-    """Raise FileError when the output would replace the input."""
-    paths = Path(source), Path(target)
-    if "-" not in (source, target) and all(path.exists() for path in paths) and paths[0].samefile(paths[1]):
-        raise FileError(f"{target}: is the input itself; name another output")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -10,11 +9,11 @@ from typing import BinaryIO
 from codectool.audio.sink import open_sink
 from codectool.container import AnyHeader, AnyReader, Gap, HeaderV0, Summary, open_reader, scan
 from codectool.errors import DataError, UsageError, WeightsError
-from codectool.files import open_input
+from codectool.files import open_input, refuse_same
 from codectool.jobs import DecodeJob, packet_frames
 from codectool.models.loading import LoadedModel, load
 from codectool.models.registry import MODELS
-from codectool.pipeline.common import Loader, Progress, at_once_s, refuse_same
+from codectool.pipeline.common import Loader, Progress, at_once_s
 from codectool.pipeline.entropy import BOUND_TO_MACHINE, language_model_of
 from codectool.pipeline.playing import Part, decode_blocks
 
@@ -93,8 +92,6 @@ def _look_ahead(stream: BinaryIO) -> Summary | None:
 
 def _part(job: DecodeJob, header: AnyHeader, summary: Summary | None) -> Part:
     rate_hz = header.original_rate_hz
-    if not all(0 <= seconds < math.inf for seconds in (job.start_s, job.duration_s or 0.0)):
-        raise UsageError("--start and --duration are seconds from 0 on")
     first_sample = round(job.start_s * rate_hz)
     total_samples = summary.total_samples if summary is not None else None
     if total_samples is not None and first_sample > total_samples:

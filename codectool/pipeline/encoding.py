@@ -15,10 +15,11 @@ from codectool.audio.resample import Resampler
 from codectool.audio.source import AudioSource, open_source
 from codectool.container import Codes
 from codectool.container.tags import encode_tags
+from codectool.files import refuse_same
 from codectool.jobs import EncodeJob
 from codectool.models.loading import LoadedModel, load
 from codectool.models.registry import ModelEntry
-from codectool.pipeline.common import Loader, Progress, at_once_s, one_ahead, refuse_same
+from codectool.pipeline.common import Loader, Progress, at_once_s, one_ahead
 from codectool.pipeline.writing import losses_v0, open_writer, stated_samples
 from codectool.segment_session import SegmentEncoderSession
 from codectool.session import EncoderSession
@@ -50,13 +51,13 @@ def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = lo
     `loader` gives the model, so that many jobs may share one.
     """
     started_s = time.perf_counter()
-    job.check_container()
+    job.check_options()
     if not job.keep_channels:  # what can be refused before anything is opened, is
         job.entry_and_levels()
     refuse_same(job.source, job.target)
-    if job.tags:
-        encode_tags(job.tags)
     with open_source(job.source, raw=job.raw) as source:
+        if tags := _tags(job, source):
+            encode_tags(tags)  # too many are refused before the work, if they are known then
         streams = job.streams(source.channels)
         entry, levels = job.entry_and_levels(streams)
         with open_output(job.target, overwrite=job.overwrite) as output:
@@ -67,7 +68,7 @@ def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = lo
                 writer.write_codes(codes, scale)
                 if progress is not None:
                     progress(samples / source.rate_hz)
-            tags = {name: text for name, text in {**source.tags, **job.tags}.items() if text}
+            tags = _tags(job, source)
             stated = stated_samples(job, source, samples, entry.sample_rate_hz)
             writer.finish(stated, tags)
     return EncodeResult(
@@ -81,6 +82,10 @@ def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = lo
         + source.notes
         + (losses_v0(job, source, stated, tags) if job.container == "v0" else []),
     )
+
+
+def _tags(job: EncodeJob, source: AudioSource) -> dict[str, str]:
+    return {name: text for name, text in {**source.tags, **job.tags}.items() if text}
 
 
 def _coded(

@@ -182,6 +182,7 @@ def _segment_audio(reader: AnyReader, model: LoadedModel) -> Iterator[Block]:
 def _gathered(reader: AnyReader, frames: int) -> Iterator[Audio | Gap]:
     """Join the codes of packets until they hold so many frames, or something was lost after them."""
     held: list[Audio] = []
+    held_frames = 0
 
     def release() -> Iterator[Audio]:
         if held:
@@ -191,8 +192,10 @@ def _gathered(reader: AnyReader, frames: int) -> Iterator[Audio | Gap]:
     for event in reader:
         if isinstance(event, Audio) and event.scale is None:
             held.append(event)
-            if sum(audio.codes.shape[2] for audio in held) >= frames:
+            held_frames += event.codes.shape[2]
+            if held_frames >= frames:
                 yield from release()
+                held_frames = 0
         else:
             yield from release()
             yield event

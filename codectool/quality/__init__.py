@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codectool.quality.job import EvalJob, evaluate
+from codectool.quality.job import EvalJob, evaluate, write_files
 from codectool.quality.mel import mel_distance_db
 from codectool.quality.metrics import (
     METRICS,
@@ -31,4 +31,5 @@ __all__ = [
     "si_sdr_db",
     "stoi",
     "visqol",
+    "write_files",
 ]

@@ -21,6 +21,8 @@ from codectool.quality.sources import find_sources, match_folders
 from codectool.quality.sweep import CodecPoint, PairPoint, measure_codec, measure_pair, run_all
 from codectool.quality.table import Measurement
 
+REFERENCE_RATE_MIN_HZ = 8000  # below, the shortest windows of the mel distance would hold next to nothing
+
 
 @dataclass(frozen=True)
 class EvalJob:
@@ -51,20 +53,23 @@ class EvalJob:
 
 
 def evaluate(job: EvalJob) -> Report:
-    """Run a job to its report, and write the CSV and the plot it asks for.
+    """Run a job to its report.
 
     Files that cannot be scored are in the report's failures. Raises UsageError, FileError or DataError before
     any work where the request cannot be met, and WeightsError where the house model has no weights.
     """
     _check_request(job)
-    report = _compare_codecs(job) if job.runs_codecs else _compare_pairs(job)
+    return _compare_codecs(job) if job.runs_codecs else _compare_pairs(job)
+
+
+def write_files(job: EvalJob, report: Report) -> None:
+    """Write the CSV and the plot that a job asks for; FileError where that fails."""
     if job.csv:
         with open_atomic(job.csv, overwrite=job.force) as file:
-            file.write(report.csv().encode())
+            file.write(report.csv().encode(errors="backslashreplace"))
     if job.plot and report.measurements:
         with open_atomic(job.plot, overwrite=job.force) as file:
             file.write(draw_plot(report.rows, job.plot.suffix))
-    return report
 
 
 def parse_rates(text: str) -> tuple[int, ...]:
@@ -103,8 +108,9 @@ def _check_request(job: EvalJob) -> None:
         raise UsageError(f"--jobs {job.jobs}: give 1 or more")
     if not job.runs_codecs and (job.plot or job.model or job.weights or job.reference_rate_hz):
         raise UsageError("--plot, --model, --weights and --reference-rate go with --rates or --against")
-    if job.reference_rate_hz is not None and not 1 <= job.reference_rate_hz <= RATE_MAX_HZ:
-        raise UsageError(f"--reference-rate {job.reference_rate_hz}: a sample rate is 1 to {RATE_MAX_HZ} Hz")
+    rate_hz = job.reference_rate_hz
+    if rate_hz is not None and not REFERENCE_RATE_MIN_HZ <= rate_hz <= RATE_MAX_HZ:
+        raise UsageError(f"--reference-rate {rate_hz}: choose {REFERENCE_RATE_MIN_HZ} to {RATE_MAX_HZ} Hz")
     if job.runs_codecs and job.align:
         raise UsageError(
             "--align goes with REF DEC alone; the codecs run here are brought into step as each needs"
@@ -112,6 +118,8 @@ def _check_request(job: EvalJob) -> None:
     if job.weights and not job.weights.is_file():
         raise FileError(f"{job.weights}: no such file")
     for path in (job.csv, job.plot):
+        if path and path.is_dir():
+            raise FileError(f"{path}: is a folder; name a file to write")
         if path and path.exists() and not job.force:
             raise FileError(f"{path}: already exists; -f replaces it")
         if path and not path.absolute().parent.is_dir():

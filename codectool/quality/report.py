@@ -82,7 +82,7 @@ class Report:
             "failures": [{"name": one.name, "reason": str(one.error)} for one in self.failures],
             "notes": list(self.notes),
         }
-        return json.dumps(_rounded_within(whole), indent=2, ensure_ascii=False)
+        return json.dumps(_rounded_within(whole), indent=2)
 
     def csv(self) -> str:
         """Give the table as CSV, the machine and versions before it in lines that begin with `#`."""

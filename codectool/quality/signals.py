@@ -17,6 +17,7 @@ from codectool.errors import DataError
 Signal = NDArray[np.floating[Any]]
 
 LENGTH_TOLERANCE_S = 1.0  # codecs pad or lose a frame or a packet at the end, never more than a second
+LAG_BLOCK_SAMPLES = 1 << 18  # correlated at once, so that memory does not grow with the recording
 LAG_LIMIT_S = 0.1  # the longest delay a codec is expected to leave uncorrected
 
 
@@ -69,13 +70,18 @@ def lag_samples(reference: Signal, decoded: Signal, limit_samples: int) -> int:
 
     Both are [samples]; the answer is in -limit_samples to limit_samples, 0 where one of them is silent.
     """
-    size = 1 << (len(reference) + len(decoded)).bit_length()  # no wrap-around, and fast to transform
-    spectrum = np.fft.rfft(decoded, size) * np.conj(np.fft.rfft(reference, size))
-    correlation = np.fft.irfft(spectrum, size)
     limit = min(limit_samples, len(reference) - 1, len(decoded) - 1)
+    correlation = np.zeros(2 * limit + 1)
+    size = 1 << (LAG_BLOCK_SAMPLES + 2 * limit).bit_length()  # no wrap-around, and fast to transform
+    for first in range(0, len(reference), LAG_BLOCK_SAMPLES):
+        block = reference[first : first + LAG_BLOCK_SAMPLES]
+        before = max(0, limit - first)
+        around = decoded[max(0, first - limit) : first + len(block) + limit]
+        spectrum = np.fft.rfft(np.pad(around, (before, 0)), size) * np.conj(np.fft.rfft(block, size))
+        correlation += np.fft.irfft(spectrum, size)[: 2 * limit + 1]
     lags = np.arange(-limit, limit + 1)
-    near_first = lags[np.argsort(np.abs(lags), kind="stable")]  # on a tie the smallest lag is the answer
-    return int(near_first[np.argmax(correlation[near_first])])
+    near_first = np.argsort(np.abs(lags), kind="stable")  # on a tie the smallest lag is the answer
+    return int(lags[near_first[np.argmax(correlation[near_first])]])
 
 
 def shift(decoded: Signal, lag: int) -> Signal:

@@ -7,6 +7,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,7 +103,12 @@ def _at_rate(recording: Recording, rate_hz: int | None) -> Recording:
 def run_all(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
     """Do every task, on `jobs` processes, and yield the results in the order of the tasks."""
     with _mapper(min(jobs, len(tasks))) as mapper:
-        yield from mapper(work, tasks)
+        try:
+            yield from mapper(work, tasks)
+        except BrokenProcessPool as error:
+            raise CodecError(
+                "a process was killed, perhaps for want of memory; fewer --jobs need less"
+            ) from error
 
 
 @contextmanager

@@ -120,6 +120,16 @@ def test_refusals(codec: Codec, arguments: str, code: int, words: str) -> None:
     assert not Path("out").exists()
 
 
+def test_lists_with_zero_bytes_are_refused(codec: Codec) -> None:
+    touch("in/a.wav")
+    Path("list").write_bytes(b"a.wav\0b.wav\0")
+    code, _, stderr = codec("encode", "in", "out", "--files-from", "list")
+    assert (code, stderr) == (
+        2,
+        "codec: --files-from list: holds zero bytes; write one name a line, in UTF-8\n",
+    )
+
+
 def test_a_terminal_gets_a_bar(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     touch("in/a.wav", "out/a.ecdc")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)

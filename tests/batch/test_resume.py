@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,20 +104,65 @@ def test_a_decode_of_the_same_file_is_skipped(decoded: DecodeJob) -> None:
 def test_a_decode_of_another_length_is_not(decoded: DecodeJob) -> None:
     found, error = status(replace(decoded, start_s=0.5, duration_s=1.0), BACK)
     assert found is Status.FAILED
-    assert "holds 48000 samples at 24000 Hz in 1 channels, not 24000 samples at" in error
+    assert "holds 48000 samples at 24000 Hz in 1 channels as PCM_16, not 24000 samples at" in error
     soundfile.write(BACK.target, np.zeros(RATE_HZ), RATE_HZ)
     assert status(decoded, BACK)[0] is Status.FAILED
     assert status(replace(decoded, start_s=0.5, duration_s=1.0), BACK) == (Status.SKIPPED, "")
     assert status(replace(decoded, start_s=1.0, duration_s=9.0), BACK) == (Status.SKIPPED, "")
 
 
+def test_a_decode_to_other_samples_is_not(decoded: DecodeJob, small_model: LoadedModel) -> None:
+    assert "as PCM_16, not 48000 samples" in status(replace(decoded, subtype="FLOAT"), BACK)[1]
+    raw = replace(decoded, raw="s16le")
+    assert "holds 96080 bytes, not 96000" in status(raw, BACK)[1]
+    Path(BACK.target).unlink()
+    job = replace(raw, source=BACK.source, target=BACK.target)
+    pipeline.decode(job, loader=lambda *_: small_model)
+    assert status(raw, BACK) == (Status.SKIPPED, "")
+    assert "holds 96000 bytes, not 192000" in status(replace(raw, raw="f32le"), BACK)[1]
+
+
+def test_what_is_older_than_its_input_is_not(encoded: EncodeJob) -> None:
+    later_ns = Path(ITEM.target).stat().st_mtime_ns + 10**9
+    os.utime(ITEM.source, ns=(later_ns, later_ns))
+    found, error = status(encoded, ITEM)
+    assert found is Status.FAILED
+    assert "is older than its input; use -f" in error
+    assert status(replace(encoded, overwrite=True), ITEM) == (Status.PLANNED, "")
+
+
+def test_what_an_output_cannot_tell_is_done_anew_when_forced(encoded: EncodeJob, decoded: DecodeJob) -> None:
+    for job in (replace(encoded, tags={"title": "A"}), replace(encoded, precision="float32")):
+        assert status(job, ITEM) == (Status.SKIPPED, "")
+        assert status(replace(job, overwrite=True), ITEM) == (Status.PLANNED, "")
+    soundfile.write(BACK.target, np.zeros(RATE_HZ), RATE_HZ)
+    part = replace(decoded, start_s=0.5, duration_s=1.0)
+    assert status(part, BACK) == (Status.SKIPPED, "")
+    assert status(replace(part, overwrite=True), BACK) == (Status.PLANNED, "")
+
+
+def test_what_came_of_a_damaged_file_stays_a_failure(decoded: DecodeJob) -> None:
+    coded = Path(BACK.source)
+    times = coded.stat()
+    data = bytearray(coded.read_bytes())
+    data[len(data) // 3] ^= 1
+    coded.write_bytes(data)
+    os.utime(coded, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert status(decoded, BACK) == (
+        Status.DAMAGED,
+        "out/a.ecdc: is damaged; back/a.wav has what could be saved",
+    )
+    found, error = status(replace(decoded, strict=True), BACK)
+    assert found is Status.FAILED
+    assert "holds what could be saved of a damaged file" in error
+
+
 def test_a_decode_that_cannot_be_judged_is_not(decoded: DecodeJob) -> None:
-    assert "headerless PCM" in status(replace(decoded, raw="s16le"), BACK)[1]
+    Path(BACK.target).write_bytes(b"text")
+    assert "is not audio that can be read" in status(decoded, BACK)[1]
     coded = Path(BACK.source)
     coded.write_bytes(coded.read_bytes()[:-100])
     assert "the end of the coded file is missing" in status(decoded, BACK)[1]
-    Path(BACK.target).write_bytes(b"text")
-    assert "is not audio that can be read" in status(decoded, BACK)[1]
 
 
 def test_the_fingerprint_without_loading(small_model: LoadedModel, tmp_path: Path) -> None:

@@ -45,6 +45,17 @@ def test_a_pipe_gives_the_bytes_of_a_file(codec: Codec, process: Process) -> Non
     assert audio[4:] == filed.partition(b"data")[2][4:]
 
 
+def test_letters_that_stdout_lacks_are_spelled_out(
+    codec: Codec, process: Process, environment: dict[str, str]
+) -> None:
+    codec("encode", SPEECH, "out.ecdc", "--tag", "title=日本")
+    environment["PYTHONIOENCODING"] = "cp1252"
+    showing = process("info", "out.ecdc")
+    shown, said = showing.communicate(None, WAIT_S)
+    assert (showing.returncode, said) == (0, b"")
+    assert rb"\u65e5\u672c" in shown
+
+
 def test_a_reader_that_leaves_ends_it_quietly(codec: Codec, process: Process) -> None:
     codec("encode", SPEECH, "big.ecdc")
     decoding = process("decode", "big.ecdc", "-", "-q")

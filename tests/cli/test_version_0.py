@@ -64,6 +64,7 @@ def test_entropy_coded_files_need_their_language_model(codec: Codec) -> None:
 
 
 def test_a_folder_knows_its_version_0_files(folder: Path) -> None:
+    Path("a.wav").touch()
     Path("a.ecdc").write_bytes(make_file_v0(HEADER, make_codes_v0(HEADER)))
     job = EncodeJob("in", "out", model="encodec_24khz", container="v0")
     item = Item("a.wav", "a.ecdc")

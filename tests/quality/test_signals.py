@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from codectool.errors import DataError, FileError
+from codectool.quality import signals
 from codectool.quality.signals import lag_samples, read_mono, read_pair, shift
 
 RATE_HZ = 16_000
@@ -29,6 +30,12 @@ def test_a_lag_is_found_and_undone(noise, lag):
     undone = shift(late, lag)
     begin = max(0, -lag)
     assert undone[begin : len(noise)] == pytest.approx(noise[begin : len(undone)])
+
+
+@pytest.mark.parametrize("lag", [-700, 0, 799])
+def test_a_lag_is_found_in_blocks(monkeypatch, noise, lag):
+    monkeypatch.setattr(signals, "LAG_BLOCK_SAMPLES", 1000)
+    assert lag_samples(noise, shift(noise, -lag), 800) == lag
 
 
 def test_silence_has_no_lag(noise):
