@@ -72,7 +72,7 @@ def main() -> None:
         for name, pairs in scores.items():
             differences = mean_and_error([second - first for first, second in pairs])
             table.append([levels, name, *mean_and_error([first for first, _ in pairs]), *differences])
-    write_table(TABLE, table, f"; {len(paths)} recordings")
+    write_table(TABLE, table, f"; {len(paths)} recordings, weights {exact.fingerprint.hex()}")
     for row in table:
         print(*row)
 

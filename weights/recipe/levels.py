@@ -91,9 +91,9 @@ def main() -> None:
     distances = mel_by_levels(codec, arguments.folder)
     usage = usage_by_level(codec, Corpus(arguments.cache))
     for level, (distance, (used, perplexity)) in enumerate(zip(distances, usage, strict=True), start=1):
-        rise_percent = max(0.0, 100 * (distance / previous - 1))
+        rise_percent = 100 * (distance / previous - 1)  # -100 for the first
         kbps = level * SAMPLE_RATE_HZ / codec.config.hop_samples * 10 / 1000
-        rows.append([level, kbps, f"{distance:.4f}", f"{rise_percent:.2f}", used, f"{perplexity:.0f}"])
+        rows.append([level, kbps, f"{distance:.5f}", f"{rise_percent:.3f}", used, f"{perplexity:.0f}"])
         previous = distance
     with TABLE.open("w", newline="") as file:
         file.write(f"# digital silence decodes to a peak of {silence_peak_dbfs(codec):.0f} dBFS\n")
