@@ -4,6 +4,9 @@
 files with one worker, then one file of the same total length, then the folder with two workers. What starting
 takes (Python, torch, the model) is measured on a folder of one very short file; the ratios are given with it
 and without. Ratios are of single rounds, and the table has the median of each figure.
+
+Workers do one file at a time. Batches across files in one process could save at most the 12 % by which 600
+frames at once cost less than the 230 of a short file (7.1 and 8.1 ms for 225 frames on an AMD EPYC).
 """
 
 from __future__ import annotations
