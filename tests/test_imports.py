@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "models": {"errors", "files", "nn"},
     "session": {"errors", "audio", "container", "models", "nn"},
     "segment_session": {"audio", "container", "models", "nn"},
+    "together": {"audio", "container", "models", "nn", "session"},
     "jobs": {"errors", "audio", "container"},
     "install": {"errors", "files", "audio", "models"},
     "pipeline": {
@@ -43,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
         "models",
         "session",
         "segment_session",
+        "together",
         "jobs",
     },
     "batch": {"errors", "files", "audio", "container", "models", "jobs", "pipeline"},
@@ -70,6 +72,7 @@ MAY_IMPORT_TORCH = (
     "codectool.models",
     "codectool.session",
     "codectool.segment_session",
+    "codectool.together",
     "codectool.quality",
     "codectool.bench",
 )

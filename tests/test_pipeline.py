@@ -20,7 +20,7 @@ from codectool.errors import DataError
 from codectool.models.loading import LoadedModel
 from codectool.pipeline import DecodeJob, EncodeJob, decode_blocks
 from codectool.pipeline.common import one_ahead
-from codectool.pipeline.encoding import encode_blocks
+from codectool.pipeline.encoding import encode_blocks, pieces_of
 from codectool.session import EncoderSession
 
 LENGTHS_SAMPLES = [1, 2, 319, 320, 321, 997, 24_000 + 13]
@@ -71,8 +71,9 @@ def test_gathering_changes_no_code_and_no_sample(
     for gathered_s in (0.0, 1.5, 4.0, 100.0):
         sessions = [EncoderSession(small_model, 2, threads=2) for _ in range(channels)]
         with open_source(path) as source:
-            pieces, read_samples = zip(*encode_blocks(source, sessions, gathered_s), strict=True)
-        codes.append(np.concatenate(pieces, axis=2))
+            pieces = pieces_of(source, channels, 24_000, gathered_s)
+            blocks, read_samples = zip(*encode_blocks(pieces, sessions, gathered_s > 0), strict=True)
+        codes.append(np.concatenate(blocks, axis=2))
         assert list(read_samples) == sorted(read_samples)
         assert read_samples[-1] == 44_100 * 11 + 7
         np.testing.assert_array_equal(codes[0], codes[-1])
@@ -82,8 +83,8 @@ def test_gathering_changes_no_code_and_no_sample(
     for data in (whole, whole[:700] + whole[750:], whole[:-300]):
         sound = []
         for gathered_s in (0.0, 1.5, 100.0):
-            blocks = decode_blocks(Reader(io.BytesIO(data)), small_model, None, gathered_s)
-            sound.append(np.concatenate(list(blocks), axis=1))
+            decoded = decode_blocks(Reader(io.BytesIO(data)), small_model, None, gathered_s)
+            sound.append(np.concatenate(list(decoded), axis=1))
             np.testing.assert_array_equal(sound[0], sound[-1])
 
 

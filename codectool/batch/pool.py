@@ -1,4 +1,4 @@
-"""Worker processes: each has one job at a time, one that dies costs that job and is replaced."""
+"""Worker processes: each has a hand of jobs at a time, one that dies costs one job and is replaced."""
 
 from __future__ import annotations
 
@@ -15,19 +15,16 @@ from types import TracebackType
 
 from codectool.batch.report import Outcome, Status
 from codectool.batch.resume import remove_part
-from codectool.batch.worker import work
-from codectool.jobs import DecodeJob, EncodeJob
-
-Job = EncodeJob | DecodeJob
+from codectool.batch.worker import Hand, work
 
 
 @dataclass
 class Worker:
-    """One process, and the job it has."""
+    """One process, and the jobs of its hand that it has not done yet."""
 
     process: BaseProcess
     connection: Connection
-    job: Job | None = None
+    left: Hand = ()
 
 
 class Pool:
@@ -40,40 +37,51 @@ class Pool:
     def __init__(self, size: int) -> None:
         self._size = size
         self._workers: list[Worker] = []
+        self._again: list[Hand] = []
 
-    def outcomes(self, jobs: Iterator[Job]) -> Iterator[Outcome]:
-        """Do all jobs, taking the next only when a worker is free; yield what came of each as it ends."""
+    def outcomes(self, hands: Iterator[Hand]) -> Iterator[Outcome]:
+        """Do all jobs, taking the next hand only when a worker is free; yield what came of each as it ends.
+
+        Which of several jobs killed a worker is not known: each is then done again by itself.
+        """
         while True:
-            while self._has_room() and (job := next(jobs, None)) is not None:
-                self._give(job)
-            busy = [worker for worker in self._workers if worker.job is not None]
+            while self._has_room() and (hand := self._next(hands)):
+                self._give(hand)
+            busy = [worker for worker in self._workers if worker.left]
             if not busy:
                 return
             ready = wait([worker.connection for worker in busy])
             for worker in busy:
-                if worker.connection in ready and worker.job is not None:
-                    yield self._outcome(worker, worker.job)
+                if worker.connection in ready and (outcome := self._outcome(worker)) is not None:
+                    yield outcome
 
     def _has_room(self) -> bool:
-        return len(self._workers) < self._size or any(worker.job is None for worker in self._workers)
+        return len(self._workers) < self._size or any(not worker.left for worker in self._workers)
 
-    def _give(self, job: Job) -> None:
+    def _next(self, hands: Iterator[Hand]) -> Hand:
+        return self._again.pop(0) if self._again else next(hands, ())
+
+    def _give(self, hand: Hand) -> None:
         while True:
-            worker = next((worker for worker in self._workers if worker.job is None), None) or self._start()
+            worker = next((worker for worker in self._workers if not worker.left), None) or self._start()
             try:
-                worker.connection.send(job)
-                worker.job = job
+                worker.connection.send(hand)
+                worker.left = hand
                 return
             except OSError:  # it died while it had nothing to do
                 self._remove(worker)
 
-    def _outcome(self, worker: Worker, job: Job) -> Outcome:
+    def _outcome(self, worker: Worker) -> Outcome | None:
         try:
             outcome: Outcome = worker.connection.recv()
-            worker.job = None
+            worker.left = tuple(job for job in worker.left if job.target != outcome.target)
             return outcome
         except (EOFError, OSError):
             self._remove(worker)
+            if len(worker.left) > 1:
+                self._again += [(job,) for job in worker.left]
+                return None
+            (job,) = worker.left
             reason = (
                 f"its worker {_death_of(worker.process)}, perhaps for want of memory; fewer --jobs need less"
             )
@@ -97,8 +105,8 @@ class Pool:
         worker.process.kill()
         worker.process.join()
         worker.connection.close()
-        if worker.job is not None:
-            remove_part(worker.job.target)
+        for job in worker.left:
+            remove_part(job.target)
 
     def __enter__(self) -> Pool:
         return self

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from codectool.batch.planning import BatchJob, Plan, job_of
-from codectool.batch.pool import Job, Pool
+from codectool.batch.pool import Pool
 from codectool.batch.report import Outcome, Status
 from codectool.batch.resume import Resumer, remove_part
+from codectool.batch.worker import Hand, Job
 from codectool.errors import FileError
 from codectool.jobs import EncodeJob
+
+HAND_FILES = 8  # short recordings for a worker to encode together,
+HAND_BYTES = 2**21  # unless they are larger in all: then they take long enough as they are
+HANDS = 4  # a worker gets at least, that none is left with the work when the others have done
 
 Record = Callable[[Outcome], None]  # told of every file as soon as something has come of it
 
@@ -27,7 +33,9 @@ def run(job: BatchJob, plan: Plan, record: Record) -> None:
     _make_folder(Path(job.each.target))
     _record_unreadable(plan, record)
     with Pool(job.workers) as pool:
-        for outcome in pool.outcomes(_jobs_left(job, plan, resumer, record)):
+        jobs = _jobs_left(job, plan, resumer, record)
+        files = min(HAND_FILES, len(plan.items) // (HANDS * job.workers))
+        for outcome in pool.outcomes(_hands(jobs, files)):
             record(outcome)
 
 
@@ -48,6 +56,31 @@ def _jobs_left(job: BatchJob, plan: Plan, resumer: Resumer, record: Record) -> I
         if outcome.status is Status.SKIPPED:
             remove_part(item.target)  # of a run that was killed while it made it anew
         record(outcome)
+
+
+def _hands(jobs: Iterator[Job], files: int) -> Iterator[Hand]:
+    """Give jobs in hands of so many: only the short ones of encoding gain by more than one."""
+    hand: list[Job] = []
+    hand_bytes = 0
+    for job in jobs:
+        job_bytes = _size_bytes(job) if files > 1 else HAND_BYTES
+        if hand and (len(hand) == files or hand_bytes + job_bytes > HAND_BYTES):
+            yield tuple(hand)
+            hand, hand_bytes = [], 0
+        hand.append(job)
+        hand_bytes += job_bytes
+    if hand:
+        yield tuple(hand)
+
+
+def _size_bytes(job: Job) -> int:
+    """Return how much of a hand an input takes: all, if it is none to encode with others."""
+    try:
+        status = Path(job.source).stat()
+    except OSError:  # which the worker says better
+        return HAND_BYTES
+    is_recording = isinstance(job, EncodeJob) and stat.S_ISREG(status.st_mode)
+    return status.st_size if is_recording else HAND_BYTES
 
 
 def _record_unreadable(plan: Plan, record: Record) -> None:

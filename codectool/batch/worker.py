@@ -1,4 +1,4 @@
-"""A process that does one file after another with models it loads once, for as long as its parent lives."""
+"""A process that does what it is handed with models it loads once, for as long as its parent lives."""
 
 from __future__ import annotations
 
@@ -6,35 +6,44 @@ import os
 import queue
 import signal
 import threading
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from codectool.batch.report import Outcome, Status
 from codectool.errors import CodecError
 from codectool.jobs import DecodeJob, EncodeJob
 
+if TYPE_CHECKING:
+    from codectool.pipeline import DecodeResult, EncodeResult
+
 MODELS_KEPT = 2  # a folder may mix files of several models; each takes tens of megabytes
+
+Job: TypeAlias = EncodeJob | DecodeJob
+Hand: TypeAlias = tuple[Job, ...]  # what a worker is given at once
 
 
 def work(connection: Connection) -> None:
-    """Do the jobs that come through `connection` and answer each with its outcome, until it closes."""
+    """Do what is handed through `connection` and answer with the outcome of each job, until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the parent decides
-    jobs: queue.SimpleQueue[EncodeJob | DecodeJob] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(connection, jobs), daemon=True).start()
+    hands: queue.SimpleQueue[Hand] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, hands), daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported: idle threads would cost time
     coder = Coder()
     with suppress(OSError):  # when the parent has gone; there is nobody to tell
         while True:
-            connection.send(coder.outcome_of(jobs.get()))
+            for outcome in coder.outcomes_of(hands.get()):
+                connection.send(outcome)
 
 
-def _receive(connection: Connection, jobs: queue.SimpleQueue[EncodeJob | DecodeJob]) -> None:
-    """Pass jobs on; the end of the connection is that of the parent, and ends this process in the midst."""
+def _receive(connection: Connection, hands: queue.SimpleQueue[Hand]) -> None:
+    """Pass hands on; the end of the connection is that of the parent, and ends this process in the midst."""
     try:
         while True:
-            jobs.put(connection.recv())
+            hands.put(connection.recv())
     except (EOFError, OSError):
         os._exit(0)
 
@@ -47,20 +56,44 @@ class Coder:
 
         self._load = lru_cache(MODELS_KEPT)(load)
 
-    def outcome_of(self, job: EncodeJob | DecodeJob) -> Outcome:
-        """Do one file; whatever goes wrong is in the outcome and costs this file only."""
-        try:
-            Path(job.target).parent.mkdir(parents=True, exist_ok=True)
-            return self._encode(job) if isinstance(job, EncodeJob) else self._decode(job)
-        except (CodecError, OSError) as error:
-            return Outcome(job.source, job.target, Status.FAILED, error=str(error))
-        except Exception as error:  # a fault of ours costs one file too
-            return Outcome(job.source, job.target, Status.FAILED, error=f"{type(error).__name__}: {error}")
+    def outcomes_of(self, hand: Hand) -> Iterator[Outcome]:
+        """Do files, short recordings together; whatever goes wrong with one is in its outcome."""
+        ready = []
+        for job in hand:
+            try:
+                Path(job.target).parent.mkdir(parents=True, exist_ok=True)
+                ready.append(job)
+            except OSError as error:
+                yield _outcome(job, error)
+        encodes = [job for job in ready if isinstance(job, EncodeJob)]
+        for encode, encoded in zip(encodes, self._encode(encodes), strict=True):
+            yield _outcome(encode, encoded)
+        for decode in ready:
+            if isinstance(decode, DecodeJob):
+                yield _outcome(decode, self._decode(decode))
 
-    def _encode(self, job: EncodeJob) -> Outcome:
+    def _encode(self, jobs: Sequence[EncodeJob]) -> Iterator[EncodeResult | Exception]:
         from codectool import pipeline
 
-        result = pipeline.encode(job, loader=self._load)
+        return pipeline.encode_all(jobs, loader=self._load)
+
+    def _decode(self, job: DecodeJob) -> DecodeResult | Exception:
+        from codectool import pipeline
+
+        try:
+            return pipeline.decode(job, loader=self._load)
+        except Exception as error:  # a fault of ours costs one file too
+            return error
+
+
+def _outcome(job: Job, result: EncodeResult | DecodeResult | Exception) -> Outcome:
+    from codectool.pipeline import EncodeResult
+
+    if isinstance(result, Exception):
+        is_known = isinstance(result, CodecError | OSError)
+        error = str(result) if is_known else f"{type(result).__name__}: {result}"
+        return Outcome(job.source, job.target, Status.FAILED, error=error)
+    if isinstance(result, EncodeResult):
         return Outcome(
             job.source,
             job.target,
@@ -69,20 +102,13 @@ class Coder:
             result.bytes_written,
             notes=tuple(result.notes),
         )
-
-    def _decode(self, job: DecodeJob) -> Outcome:
-        from codectool import pipeline
-
-        result = pipeline.decode(job, loader=self._load)
-        clipped = (
-            [f"{job.target}: {result.clipped_samples} samples clipped"] if result.clipped_samples else []
-        )
-        return Outcome(
-            job.source,
-            job.target,
-            Status.DAMAGED if result.damage else Status.DONE,
-            result.duration_s,
-            Path(job.source).stat().st_size,
-            error=f"{job.source}: {result.damage[0]}" if result.damage else None,
-            notes=(*clipped, *result.damage),
-        )
+    clipped = [f"{job.target}: {result.clipped_samples} samples clipped"] if result.clipped_samples else []
+    return Outcome(
+        job.source,
+        job.target,
+        Status.DAMAGED if result.damage else Status.DONE,
+        result.duration_s,
+        Path(job.source).stat().st_size,
+        error=f"{job.source}: {result.damage[0]}" if result.damage else None,
+        notes=(*clipped, *result.damage),
+    )

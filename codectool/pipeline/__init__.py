@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from codectool.jobs import DecodeJob, EncodeJob
 from codectool.pipeline.decoding import DecodeResult, decode
-from codectool.pipeline.encoding import EncodeResult, encode
+from codectool.pipeline.encoding import EncodeResult, encode, encode_all
 from codectool.pipeline.playing import decode_blocks
 
-__all__ = ["DecodeJob", "DecodeResult", "EncodeJob", "EncodeResult", "decode", "decode_blocks", "encode"]
+__all__ = [
+    "DecodeJob",
+    "DecodeResult",
+    "EncodeJob",
+    "EncodeResult",
+    "decode",
+    "decode_blocks",
+    "encode",
+    "encode_all",
+]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,11 +20,12 @@ from codectool.container.tags import encode_tags
 from codectool.files import refuse_same
 from codectool.jobs import EncodeJob
 from codectool.models.loading import LoadedModel, load
-from codectool.models.registry import ModelEntry
+from codectool.models.registry import ModelEntry, find
 from codectool.pipeline.common import Loader, Progress, at_once_s, one_ahead
 from codectool.pipeline.writing import losses_v0, open_writer, stated_samples
 from codectool.segment_session import SegmentEncoderSession
 from codectool.session import EncoderSession
+from codectool.together import Whole, encode_together
 
 PCM_BITS = 16  # what sizes are compared with
 
@@ -45,11 +48,52 @@ class EncodeResult:
         return self.bytes_written * 8 / self.duration_s if self.duration_s else 0.0
 
 
+# Codes with the scale of a segment, and the samples read so far.
+Coded: TypeAlias = tuple[Codes, "float | None", int]
+# Gives the recording if it is a short one, is sent its codes or None to make them itself; returns the result.
+Encoding: TypeAlias = Generator[Whole, "Codes | None", EncodeResult]
+
+
 def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = load) -> EncodeResult:
     """Encode one recording; any CodecError leaves nothing behind.
 
     `loader` gives the model, so that many jobs may share one.
     """
+    encoding = _encoding(job, progress, loader)
+    while True:
+        try:
+            next(encoding)
+        except StopIteration as end:
+            result: EncodeResult = end.value
+            return result
+
+
+def encode_all(jobs: Sequence[EncodeJob], loader: Loader = load) -> Iterator[EncodeResult | Exception]:
+    """Encode recordings, the short ones together; yield what came of each, or the error it failed with."""
+    encodings = [_encoding(job, None, loader) for job in jobs]
+    begun = [_advance(encoding, None) for encoding in encodings]
+    short = [whole for whole in begun if isinstance(whole, Whole)]
+    try:
+        codes = iter(encode_together(short))
+    except (MemoryError, RuntimeError):  # the latter is what torch raises for want of memory
+        codes = iter([None] * len(short))  # alone each needs less
+    for encoding, came in zip(encodings, begun, strict=True):
+        ended = _advance(encoding, next(codes)) if isinstance(came, Whole) else came
+        assert not isinstance(ended, Whole)
+        yield ended
+
+
+def _advance(encoding: Encoding, codes: Codes | None) -> Whole | EncodeResult | Exception:
+    try:
+        return encoding.send(codes)
+    except StopIteration as end:
+        result: EncodeResult = end.value
+        return result
+    except Exception as error:  # costs this recording only, a fault of ours too
+        return error
+
+
+def _encoding(job: EncodeJob, progress: Progress | None, loader: Loader) -> Encoding:
     started_s = time.perf_counter()
     job.check_options()
     if not job.keep_channels:  # what can be refused before anything is opened, is
@@ -63,8 +107,17 @@ def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = lo
         with open_output(job.target, overwrite=job.overwrite) as output:
             model = loader(job.model, job.weights, job.device, job.precision)
             writer = open_writer(job, output, source, model)
+            pieces = pieces_of(source, max(streams, entry.channels), entry.sample_rate_hz, _at_once_s(job))
+            first = next(pieces)
+            if first.is_last and streams == 1 and entry.segment_samples is None:
+                session = EncoderSession(model, levels, job.packet_frames)
+                given = yield Whole(session, first.audio)
+                codes = session.finish(first.audio) if given is None else given
+                coded: Iterator[Coded] = iter([(codes[None], None, first.read_samples)])
+            else:
+                coded = _coded(job, chain([first], pieces), model, levels, streams)
             samples = 0
-            for codes, scale, samples in _coded(job, source, model, levels, streams):
+            for codes, scale, samples in coded:
                 writer.write_codes(codes, scale)
                 if progress is not None:
                     progress(samples / source.rate_hz)
@@ -88,18 +141,6 @@ def _tags(job: EncodeJob, source: AudioSource) -> dict[str, str]:
     return {name: text for name, text in {**source.tags, **job.tags}.items() if text}
 
 
-def _coded(
-    job: EncodeJob, source: AudioSource, model: LoadedModel, levels: int, streams: int
-) -> Iterator[tuple[Codes, float | None, int]]:
-    """Yield codes, the scale of those of a segment, and the samples read so far."""
-    if model.entry.segment_samples is not None:
-        yield from encode_segments(source, SegmentEncoderSession(model, levels))
-        return
-    sessions = [EncoderSession(model, levels, job.packet_frames) for _ in range(streams)]
-    for codes, samples in encode_blocks(source, sessions, _at_once_s(job)):
-        yield codes, None, samples
-
-
 @dataclass(frozen=True)
 class Piece:
     """Audio `[channels, samples]` at the model's rate; `read_samples` is at the source's, from its start."""
@@ -109,13 +150,30 @@ class Piece:
     is_last: bool = False
 
 
+def pieces_of(source: AudioSource, channels: int, rate_hz: int, gathered_s: float = 0.0) -> Iterator[Piece]:
+    """Read, mix to so many channels and resample; give audio as it comes, or gathered to so many seconds."""
+    pieces = _pieces(source, channels, rate_hz)
+    return _gathered(pieces, round(gathered_s * rate_hz)) if gathered_s else pieces
+
+
+def _coded(
+    job: EncodeJob, pieces: Iterator[Piece], model: LoadedModel, levels: int, streams: int
+) -> Iterator[Coded]:
+    if model.entry.segment_samples is not None:
+        yield from encode_segments(pieces, SegmentEncoderSession(model, levels))
+        return
+    sessions = [EncoderSession(model, levels, job.packet_frames) for _ in range(streams)]
+    for codes, samples in encode_blocks(pieces, sessions, ahead=_at_once_s(job) > 0):
+        yield codes, None, samples
+
+
 def encode_blocks(
-    source: AudioSource, sessions: list[EncoderSession], gathered_s: float = 0.0
+    pieces: Iterator[Piece], sessions: list[EncoderSession], ahead: bool = False
 ) -> Iterator[tuple[Codes, int]]:
     """Yield codes `[streams, levels, frames]`, with the samples (at the source's rate) read so far.
 
-    With one session the channels are mixed, otherwise each has its own. Where so many seconds are gathered,
-    they are encoded while the next are read; else codes come as soon as there are any.
+    Each channel has its session. With `ahead` a piece is encoded while the next is read; else codes come as
+    soon as there are any.
     """
 
     def encoded(piece: Piece) -> tuple[Codes, int]:
@@ -123,26 +181,19 @@ def encode_blocks(
         codes = [(s.finish if piece.is_last else s.push)(audio[None]) for s, audio in streams]
         return np.stack(codes), piece.read_samples
 
-    rate_hz = sessions[0].model.entry.sample_rate_hz
-    pieces = _pieces(source, len(sessions), rate_hz)
-    if gathered_s:
-        yield from one_ahead(encoded, _gathered(pieces, round(gathered_s * rate_hz)))
-    else:
-        yield from map(encoded, pieces)
+    yield from one_ahead(encoded, pieces) if ahead else map(encoded, pieces)
 
 
 def encode_segments(
-    source: AudioSource, session: SegmentEncoderSession
+    pieces: Iterator[Piece], session: SegmentEncoderSession
 ) -> Iterator[tuple[Codes, float, int]]:
     """Yield the codes `[1, levels, frames]` of each segment, its scale, and the samples read so far."""
-    entry = session.model.entry
-    for piece in _pieces(source, entry.channels, entry.sample_rate_hz):
+    for piece in pieces:
         for segment in session.push(piece.audio) + (session.finish() if piece.is_last else []):
             yield segment.codes[None], segment.scale, piece.read_samples
 
 
 def _pieces(source: AudioSource, channels: int, rate_hz: int) -> Iterator[Piece]:
-    """Read, mix and resample."""
     resampler = Resampler(source.rate_hz, rate_hz, channels)
     samples = 0
     for block in source.blocks():
@@ -164,8 +215,12 @@ def _gathered(pieces: Iterator[Piece], samples: int) -> Iterator[Piece]:
 
 
 def _at_once_s(job: EncodeJob) -> float:
-    """Return how much audio to gather: none beside a language model, which needs torch's threads its way."""
-    return 0.0 if job.language_model is not None else at_once_s(job.source)
+    """Return how much audio to gather: none beside a language model, which needs torch's threads its way.
+
+    Nor of segments, each of which is computed for itself.
+    """
+    segments = find(job.model).segment_samples is not None
+    return 0.0 if segments or job.language_model is not None else at_once_s(job.source)
 
 
 def _losses(source: AudioSource, streams: int, entry: ModelEntry) -> list[str]:

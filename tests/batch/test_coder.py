@@ -9,10 +9,11 @@ import pytest
 import soundfile
 
 from codectool import pipeline
-from codectool.batch import Status
+from codectool.batch import Outcome, Status
 from codectool.batch.worker import Coder
 from codectool.jobs import DecodeJob, EncodeJob
 from codectool.models import loading
+from codectool.pipeline import encoding
 from tests.batch.conftest import RATE_HZ, write_noise
 
 
@@ -23,37 +24,67 @@ def job(folder: Path, small_weights: Path) -> EncodeJob:
     return EncodeJob("a.wav", "out/deep/a.ecdc", weights=small_weights)
 
 
+def _outcome_of(coder: Coder, job: EncodeJob | DecodeJob) -> Outcome:
+    (outcome,) = coder.outcomes_of((job,))
+    return outcome
+
+
 def test_the_model_is_loaded_once(job: EncodeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     loads, load = [], loading.load
     monkeypatch.setattr(loading, "load", lambda *what: (loads.append(what), load(*what))[1])
     coder = Coder()
     decode = DecodeJob(job.target, "back.wav", weights=job.weights)
     for each in (job, replace(job, target="b.ecdc"), decode):
-        assert coder.outcome_of(each).status is Status.DONE
+        assert _outcome_of(coder, each).status is Status.DONE
     assert len(loads) == 1
 
 
 def test_a_file_has_the_bytes_that_the_pipeline_writes(job: EncodeJob) -> None:
-    outcome = Coder().outcome_of(job)
+    outcome = _outcome_of(Coder(), job)
     pipeline.encode(replace(job, target="alone.ecdc"))
     coded = Path(job.target).read_bytes()
     assert coded == Path("alone.ecdc").read_bytes()
     assert (outcome.duration_s, outcome.coded_bytes) == ((RATE_HZ + 7) / RATE_HZ, len(coded))
 
 
+def test_a_hand_has_the_bytes_of_each_alone(job: EncodeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = [RATE_HZ, RATE_HZ + 5, 0, RATE_HZ - 7, 3 * RATE_HZ]
+    for number, samples in enumerate(lengths):
+        write_noise(Path(f"{number}.wav"), samples, number)
+    Path("1.wav").write_bytes(b"no audio")
+    hand = tuple(replace(job, source=f"{number}.wav", target=f"out/{number}.ecdc") for number in range(5))
+    outcomes = list(Coder().outcomes_of(hand))
+    assert [outcome.target for outcome in outcomes] == [each.target for each in hand]
+    assert [outcome.status is Status.DONE for outcome in outcomes] == [True, False, True, True, True]
+    assert outcomes[1].error is not None
+    assert outcomes[1].error.startswith("1.wav: ")
+    for each in (hand[0], *hand[2:]):
+        pipeline.encode(replace(each, target="alone.ecdc", overwrite=True))
+        assert Path(each.target).read_bytes() == Path("alone.ecdc").read_bytes()
+    made = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    assert sorted(made) == ["0.ecdc", "2.ecdc", "3.ecdc", "4.ecdc"]
+
+    def short_of_memory(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(encoding, "encode_together", short_of_memory)
+    list(Coder().outcomes_of(tuple(replace(each, overwrite=True) for each in hand)))
+    assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == made
+
+
 def test_damage_is_told(job: EncodeJob) -> None:
     coder = Coder()
-    coder.outcome_of(job)
+    _outcome_of(coder, job)
     content = Path(job.target).read_bytes()
     Path("cut.ecdc").write_bytes(content[:-30])
     decode = DecodeJob("cut.ecdc", "cut.wav", weights=job.weights)
-    outcome = coder.outcome_of(decode)
+    outcome = _outcome_of(coder, decode)
     assert outcome.status is Status.DAMAGED
     assert outcome.coded_bytes == len(content) - 30
     assert outcome.error is not None
     assert outcome.error.startswith("cut.ecdc: ")
     assert soundfile.info("cut.wav").frames > 0
-    strict = coder.outcome_of(replace(decode, target="strict.wav", strict=True))
+    strict = _outcome_of(coder, replace(decode, target="strict.wav", strict=True))
     assert strict.status is Status.FAILED
     assert not Path("strict.wav").exists()
 
@@ -68,15 +99,15 @@ def test_damage_is_told(job: EncodeJob) -> None:
     ],
 )
 def test_failures_are_outcomes(job: EncodeJob, change: dict[str, object], words: str) -> None:
-    outcome = Coder().outcome_of(replace(job, **change))  # type: ignore[arg-type]
+    outcome = _outcome_of(Coder(), replace(job, **change))  # type: ignore[arg-type]
     assert outcome.status is Status.FAILED
     assert outcome.error is not None
     assert words in outcome.error
 
 
 def test_a_fault_of_ours_costs_one_file(job: EncodeJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "encode", lambda *_, **__: 1 // 0)
-    outcome = Coder().outcome_of(job)
+    monkeypatch.setattr(encoding, "open_source", lambda *_, **__: 1 // 0)
+    outcome = _outcome_of(Coder(), job)
     assert outcome.status is Status.FAILED
     assert outcome.error is not None
     assert outcome.error.startswith("ZeroDivisionError: ")

@@ -22,7 +22,7 @@ from codectool.container import Codes, Reader, Writer
 from codectool.jobs import EncodeJob
 from codectool.models.loading import LoadedModel, load
 from codectool.pipeline import decode_blocks
-from codectool.pipeline.encoding import encode_blocks
+from codectool.pipeline.encoding import encode_blocks, pieces_of
 from codectool.session import EncoderSession
 from tests.measurements.machine import description
 
@@ -102,8 +102,9 @@ def measure(model: LoadedModel, rate_hz: int, low_latency: bool, seconds: float)
         _, levels = job.entry_and_levels()
         writer = Writer(coded, job.header(source, model.fingerprint))  # type: ignore[arg-type]
 
+        pieces = pieces_of(source, 1, model.entry.sample_rate_hz)
         coded.work = encoding(
-            writer, encode_blocks(source, [EncoderSession(model, levels, job.packet_frames)])
+            writer, encode_blocks(pieces, [EncoderSession(model, levels, job.packet_frames)])
         )
         played_samples, delays = 0, []
         for block in decode_blocks(Reader(coded), model):  # type: ignore[arg-type]

@@ -66,6 +66,16 @@ def test_rounding_that_depends_on_the_rows_is_found_in_every_part() -> None:
     assert not blocks_join(exact, quantizer(Other), exact)
 
 
+def test_rounding_that_depends_on_the_streams_side_by_side_is_found() -> None:
+    class Other(Exact):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * 0.7 if x.shape[0] == 1 else x * 0.7 + 1e-6
+
+    exact = layer(Exact())
+    assert not blocks_join(layer(Other()), quantizer(), exact)
+    assert blocks_join(exact, quantizer(), layer(Other()))  # decoders get one stream at a time
+
+
 def test_a_state_is_carried_between_pieces() -> None:
     delay = CausalConvolution(1, 1, 3).requires_grad_(False)
     delay.convolution.weight.copy_(torch.tensor([[[1.0, 0.0, 0.0]]]))

@@ -1,0 +1,78 @@
+"""Hands of jobs, and workers that die over one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from codectool.batch import Status
+from codectool.batch.pool import Pool
+from codectool.batch.running import HAND_BYTES, _hands
+from codectool.batch.worker import Hand
+from codectool.jobs import DecodeJob, EncodeJob
+from tests.batch.conftest import RATE_HZ, write_noise
+
+
+def jobs_for(*names: str) -> list[EncodeJob]:
+    """Return a job for each of the recordings."""
+    return [EncodeJob(name, f"{name}.ecdc") for name in names]
+
+
+def sources(hands: Iterator[Hand]) -> list[list[str]]:
+    """Return what the hands hold."""
+    return [[job.source for job in hand] for hand in hands]
+
+
+@pytest.mark.usefixtures("folder")
+def test_short_recordings_make_hands_and_others_stand_alone() -> None:
+    for name in "abcde":
+        Path(name).write_bytes(bytes(100))
+    Path("large").write_bytes(bytes(HAND_BYTES))
+    jobs = jobs_for("a", "b", "c", "large", "d", "absent", "e")
+    assert sources(_hands(iter(jobs), 2)) == [["a", "b"], ["c"], ["large"], ["d"], ["absent"], ["e"]]
+    assert sources(_hands(iter(jobs[:3]), 8)) == [["a", "b", "c"]]
+    for files in (0, 1):
+        assert sources(_hands(iter(jobs[:3]), files)) == [["a"], ["b"], ["c"]]
+    decodes = [DecodeJob(name, f"{name}.wav") for name in "ab"]
+    assert sources(_hands(iter(decodes), 8)) == [["a"], ["b"]]
+    assert sources(_hands(iter([]), 8)) == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_of_a_hand_that_kills_its_worker_all_but_the_guilty_are_done(
+    small_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    for number, name in enumerate("abc"):
+        write_noise(Path(f"{name}.wav"), RATE_HZ + number)
+    hand = tuple(EncodeJob(f"{name}.wav", f"{name}.ecdc", weights=small_weights) for name in "abc")
+    # the process that reads its job ends there and then, as one does that is killed
+    deadly = Deadly("b.wav", "b.ecdc", weights=small_weights)
+    with Pool(1) as pool:
+        outcomes = list(pool.outcomes(iter([(hand[0], deadly, hand[2])])))
+    assert {outcome.source: outcome.status for outcome in outcomes} == {
+        "a.wav": Status.DONE,
+        "b.wav": Status.FAILED,
+        "c.wav": Status.DONE,
+    }
+    (failed,) = (outcome for outcome in outcomes if outcome.status is Status.FAILED)
+    assert failed.error is not None
+    assert failed.error.startswith("b.wav: its worker ended with exit code 9")
+    assert sorted(path.name for path in Path().iterdir()) == [
+        "a.ecdc",
+        "a.wav",
+        "b.wav",
+        "c.ecdc",
+        "c.wav",
+    ]
+
+
+class Deadly(EncodeJob):
+    """A job that ends the process which looks at its options."""
+
+    def check_options(self) -> None:
+        import os
+
+        os._exit(9)
