@@ -16,7 +16,7 @@ from codectool.nn.quantizer import ResidualVectorQuantizer
 from weights.recipe import train
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Clip, Corpus, decode_corpus, held_out_sources
-from weights.recipe.losses import MelDistance, mel_filters, relative_distance
+from weights.recipe.losses import EnvelopeDistance, MelDistance, mel_filters, relative_distance
 from weights.recipe.quantizer import QuantizerTraining, fit_levels, level_probabilities
 
 
@@ -67,16 +67,35 @@ def test_batches_are_of_training_audio_and_reproducible(corpus_files: tuple[Path
 
 def test_losses_are_zero_for_equal_audio_and_grow_with_noise() -> None:
     torch.manual_seed(0)
-    audio = torch.randn(2, 6000) * 0.1
-    mel = MelDistance(SAMPLE_RATE_HZ)
+    audio = torch.randn(2, 12_000) * 0.1
+    mel, envelope = MelDistance(SAMPLE_RATE_HZ), EnvelopeDistance(SAMPLE_RATE_HZ)
     assert mel(audio, audio).item() == 0
-    assert relative_distance(audio, audio).item() == 0
+    assert envelope(audio, audio).item() == pytest.approx(0, abs=1e-5)
+    assert relative_distance(audio, audio).tolist() == [0, 0]
     noise = torch.randn_like(audio)
-    for distance in (mel, relative_distance):
-        values = [distance(audio + level * noise, audio).item() for level in (0.01, 0.1, 1.0)]
+    for distance in (mel, envelope, relative_distance):
+        values = [distance(audio + level * noise, audio).mean().item() for level in (0.01, 0.1, 1.0)]
         assert values == sorted(values)
-    assert relative_distance(torch.zeros_like(audio), audio).item() == pytest.approx(1, abs=0.02)
-    assert torch.isfinite(mel(torch.zeros(1, 6000), torch.zeros(1, 6000)))
+    np.testing.assert_allclose(relative_distance(torch.zeros_like(audio), audio), [1, 1], atol=0.02)
+    silence = torch.zeros(1, 12_000)
+    for distance in (mel, envelope):
+        assert torch.isfinite(distance(silence, silence))
+
+
+def test_envelopes_are_heard_at_any_level_and_only_where_there_are_any() -> None:
+    torch.manual_seed(0)
+    time_s = torch.arange(24_000) / SAMPLE_RATE_HZ
+    beat = 1 + torch.sin(2 * torch.pi * 4 * time_s)
+    sound = 0.1 * beat * torch.randn(1, 24_000)
+    envelope = EnvelopeDistance(SAMPLE_RATE_HZ)
+    assert envelope(0.3 * sound, sound).item() == pytest.approx(0, abs=1e-3)
+    steady, against = 0.1 * torch.randn(1, 24_000), 0.1 * (2 - beat) * torch.randn(1, 24_000)
+    assert 0.3 < envelope(steady, sound).item() < 1.2 < envelope(against, sound).item()
+    assert envelope(sound, torch.zeros_like(sound)).item() == 0
+    quiet = torch.zeros(1, 24_000, requires_grad=True)
+    envelope(quiet, sound).backward()
+    assert quiet.grad is not None
+    assert torch.isfinite(quiet.grad).all()
 
 
 def test_mel_filters_cover_every_band() -> None:

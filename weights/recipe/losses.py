@@ -1,4 +1,4 @@
-"""Reconstruction losses: log-mel distances at several scales, and a relative distance in time."""
+"""Reconstruction losses: log-mel distances at several scales, band envelopes, a relative distance in time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from torch import Tensor, nn
 
 SCALES = ((2048, 160), (1024, 96), (512, 64), (256, 32), (128, 16))  # (window in samples, mel bands)
 LOG_FLOOR = 1e-5
+ENVELOPE_WINDOW, ENVELOPE_HOP, ENVELOPE_FFT = 640, 320, 1024  # in samples
+ENVELOPE_SPAN, ENVELOPE_STRIDE = 30, 5  # in frames: 0.4 s, as in STOI, and how far one span is from the next
+LOWEST_BAND_HZ, THIRD_OCTAVE_BANDS = 150, 15  # as in STOI: the bands of 150 Hz to 3.8 kHz
+AUDIBLE = 1e-4  # of the energy of a segment's loudest band and span: others have nothing to understand
 
 
 def mel_filters(window: int, bands: int, sample_rate_hz: int) -> Tensor:
@@ -52,10 +56,44 @@ class MelDistance(nn.Module):
         return torch.stack(distances).mean()
 
 
+class EnvelopeDistance(nn.Module):
+    """One minus the correlation of band envelopes over 0.4 s, averaged over bands and spans.
+
+    Source: Taal et al., An algorithm for intelligibility prediction of time-frequency weighted noisy speech
+    (2011), equation 5, without its clipping and its choice of frames.
+    """
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        super().__init__()
+        frequencies_hz = torch.fft.rfftfreq(ENVELOPE_FFT, 1 / sample_rate_hz)[:, None]
+        centres_hz = LOWEST_BAND_HZ * 2 ** (torch.arange(THIRD_OCTAVE_BANDS) / 3)
+        low_hz, high_hz = centres_hz / 2 ** (1 / 6), centres_hz * 2 ** (1 / 6)
+        self.register_buffer("bands", ((frequencies_hz >= low_hz) & (frequencies_hz < high_hz)).float())
+        self.register_buffer("window", torch.hann_window(ENVELOPE_WINDOW))
+
+    def envelopes(self, x: Tensor) -> Tensor:
+        """Return `[batch, spans, bands, frames]`, each of zero mean, of `[batch, samples]`."""
+        frames = x.unfold(1, ENVELOPE_WINDOW, ENVELOPE_HOP) * self.window
+        spectrum = torch.fft.rfft(frames, n=ENVELOPE_FFT, norm="ortho")
+        energy = (spectrum.real.square() + spectrum.imag.square()) @ self.bands
+        spans = (energy + 1e-8).sqrt().unfold(1, ENVELOPE_SPAN, ENVELOPE_STRIDE)
+        return spans - spans.mean(-1, keepdim=True)
+
+    def forward(self, decoded: Tensor, reference: Tensor) -> Tensor:
+        with torch.no_grad():
+            target = self.envelopes(reference)
+            energy = target.square().sum(-1)
+            audible = (energy > AUDIBLE * energy.amax((1, 2), keepdim=True)) & (energy > 1e-5)
+        found = self.envelopes(decoded)
+        correlation = (found * target).sum(-1) / (found.square().sum(-1) * energy + 1e-9).sqrt()
+        distances = ((1 - correlation) * audible).sum((1, 2)) / audible.sum((1, 2)).clamp(min=1)
+        return distances.mean()
+
+
 def relative_distance(decoded: Tensor, reference: Tensor) -> Tensor:
-    """Mean absolute difference in time over mean absolute value, a ratio for each of the batch, averaged.
+    """Return for each of the batch the mean absolute difference in time over the mean absolute value.
 
     Without it the decoder's waveform never locks to the input; the small constant keeps silence finite.
     """
     difference = (decoded - reference).abs().mean(dim=1)
-    return (difference / (reference.abs().mean(dim=1) + 1e-3)).mean()
+    return difference / (reference.abs().mean(dim=1) + 1e-3)
