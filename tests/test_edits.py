@@ -146,6 +146,20 @@ def test_a_flipped_bit_in_a_token_file_is_refused_or_does_no_harm(tmp_path: Path
     assert refused > len(whole) // 2
 
 
+def test_verify_finds_the_files_of_a_pattern_where_the_shell_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.ecdc", "a.ecdc", "a[1].ecdc", "a1.ecdc"):
+        Path(name).write_bytes(b"foreign")
+    assert run(["verify", "*.ecdc"]) == 4
+    assert capsys.readouterr().err == "codec: *.ecdc: there is no such file\n"
+    monkeypatch.setattr("codectool.cli.options.SHELL_EXPANDS", False)
+    assert run(["verify", "*.ecdc", "a[1].ecdc", "none*"]) == 4
+    told = [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["a.ecdc", "a1.ecdc", "a[1].ecdc", "b.ecdc", "a[1].ecdc", "none*"]
+
+
 def test_verify_tells_good_from_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = write_file(tmp_path / "good.ecdc")
     bad = damage(write_file(tmp_path / "bad.ecdc"))

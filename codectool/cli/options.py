@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,17 @@ from codectool.files import as_file_error
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|kbps|bps)?", re.IGNORECASE)
+SHELL_EXPANDS = sys.platform != "win32"  # *.ecdc to the names of files, before a command gets them
 BARE_KBPS_BELOW = 1000  # a bare number under this is kilobits: nobody asks for 6 bits a second
+
+
+def expanded(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names, with patterns replaced by the files they stand for where the shell leaves that to us."""
+    if SHELL_EXPANDS:
+        return names
+    # A Path.glob has a folder to search, which names need not share; and "[1]" may be part of a name.
+    found = ([] if Path(name).exists() else sorted(glob.glob(name)) for name in names)  # noqa: PTH207
+    return tuple(each for name, files in zip(names, found, strict=True) for each in files or [name])
 
 
 class Rate(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only

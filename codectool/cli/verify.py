@@ -6,11 +6,11 @@ import json
 
 import click
 
-from codectool.cli.options import say, show
+from codectool.cli.options import expanded, say, show
 
 
 @click.command()
-@click.argument("sources", metavar="FILE...", nargs=-1, required=True)
+@click.argument("sources", metavar="FILE...", nargs=-1, required=True, callback=expanded)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
 @click.option("-q", "--quiet", is_flag=True, help="Print damaged files only.")
 def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:

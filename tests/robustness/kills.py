@@ -32,8 +32,7 @@ from codectool.models.search import WEIGHTS_VARIABLE
 from tests.cli.small_models import noise_codec, write_weights
 from tests.measurements.machine import write_table
 
-SECONDS = 30  # of each recording
-FILES = 4
+LENGTHS_S = (30, 30, *[1] * 40)  # of the recordings: the short ones are encoded together
 SERVER_S = 0.3  # a kill amid asking the server for a worker ends the server too; by then it is seen
 TABLE = Path(__file__).with_suffix(".csv")
 SERVED = multiprocessing.get_context("forkserver")
@@ -64,10 +63,10 @@ class Kind:
 
 
 def write_recordings(folder: Path) -> None:
-    """Write a few recordings of noise."""
+    """Write recordings of noise."""
     folder.mkdir()
-    for number in range(FILES):
-        audio = np.random.default_rng(number).normal(0, 0.1, SECONDS * 24_000)
+    for number, seconds in enumerate(LENGTHS_S):
+        audio = np.random.default_rng(number).normal(0, 0.1, seconds * 24_000)
         soundfile.write(folder / f"{number}.wav", audio, 24_000)
 
 
