@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from codectool.batch.planning import BatchJob, Plan, job_of
@@ -47,7 +48,8 @@ def preview(job: BatchJob, plan: Plan, record: Record) -> None:
         record(resumer.outcome_of(item) or Outcome(item.source, item.target, Status.PLANNED))
 
 
-def _jobs_left(job: BatchJob, plan: Plan, resumer: Resumer, record: Record) -> Iterator[Job]:
+def _jobs_left(job: BatchJob, plan: Plan, resumer: Resumer, record: Record) -> Iterator[Job | None]:
+    """Yield what is to be done, None for a file that is not."""
     for item in plan.items:
         outcome = resumer.outcome_of(item)
         if outcome is None:
@@ -56,21 +58,21 @@ def _jobs_left(job: BatchJob, plan: Plan, resumer: Resumer, record: Record) -> I
         if outcome.status is Status.SKIPPED:
             remove_part(item.target)  # of a run that was killed while it made it anew
         record(outcome)
+        yield None
 
 
-def _hands(jobs: Iterator[Job], files: int) -> Iterator[Hand]:
-    """Give jobs in hands of so many: only the short ones of encoding gain by more than one."""
+def _hands(jobs: Iterator[Job | None], files: int) -> Iterator[Hand]:
+    """Give jobs in a row in hands of so many: only the short ones of encoding gain by more than one."""
     hand: list[Job] = []
     hand_bytes = 0
-    for job in jobs:
-        job_bytes = _size_bytes(job) if files > 1 else HAND_BYTES
-        if hand and (len(hand) == files or hand_bytes + job_bytes > HAND_BYTES):
+    for job in chain(jobs, [None]):
+        job_bytes = HAND_BYTES if job is None or files <= 1 else _size_bytes(job)
+        if hand and (len(hand) == files or hand_bytes + job_bytes >= HAND_BYTES):
             yield tuple(hand)
             hand, hand_bytes = [], 0
-        hand.append(job)
-        hand_bytes += job_bytes
-    if hand:
-        yield tuple(hand)
+        if job is not None:
+            hand.append(job)
+            hand_bytes += job_bytes
 
 
 def _size_bytes(job: Job) -> int:

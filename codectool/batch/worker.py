@@ -33,9 +33,9 @@ def work(connection: Connection) -> None:
     threading.Thread(target=_receive, args=(connection, hands), daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported: idle threads would cost time
     coder = Coder()
-    with suppress(OSError):  # when the parent has gone; there is nobody to tell
-        while True:
-            for outcome in coder.outcomes_of(hands.get()):
+    while True:
+        for outcome in coder.outcomes_of(hands.get()):
+            with suppress(OSError):  # when the parent has gone; there is nobody to tell
                 connection.send(outcome)
 
 
@@ -64,44 +64,44 @@ class Coder:
                 Path(job.target).parent.mkdir(parents=True, exist_ok=True)
                 ready.append(job)
             except OSError as error:
-                yield _outcome(job, error)
+                yield _failure(job, error)
         encodes = [job for job in ready if isinstance(job, EncodeJob)]
-        for encode, encoded in zip(encodes, self._encode(encodes), strict=True):
-            yield _outcome(encode, encoded)
-        for decode in ready:
-            if isinstance(decode, DecodeJob):
-                yield _outcome(decode, self._decode(decode))
+        yield from self._encode(encodes)
+        yield from (self._decode(job) for job in ready if isinstance(job, DecodeJob))
 
-    def _encode(self, jobs: Sequence[EncodeJob]) -> Iterator[EncodeResult | Exception]:
+    def _encode(self, jobs: Sequence[EncodeJob]) -> Iterator[Outcome]:
         from codectool import pipeline
 
-        return pipeline.encode_all(jobs, loader=self._load)
+        for job, result in zip(jobs, pipeline.encode_all(jobs, loader=self._load), strict=True):
+            yield _failure(job, result) if isinstance(result, Exception) else _encoded(job, result)
 
-    def _decode(self, job: DecodeJob) -> DecodeResult | Exception:
+    def _decode(self, job: DecodeJob) -> Outcome:
         from codectool import pipeline
 
         try:
-            return pipeline.decode(job, loader=self._load)
+            return _decoded(job, pipeline.decode(job, loader=self._load))
         except Exception as error:  # a fault of ours costs one file too
-            return error
+            return _failure(job, error)
 
 
-def _outcome(job: Job, result: EncodeResult | DecodeResult | Exception) -> Outcome:
-    from codectool.pipeline import EncodeResult
+def _failure(job: Job, error: Exception) -> Outcome:
+    is_known = isinstance(error, CodecError | OSError)
+    said = str(error) if is_known else f"{type(error).__name__}: {error}"
+    return Outcome(job.source, job.target, Status.FAILED, error=said)
 
-    if isinstance(result, Exception):
-        is_known = isinstance(result, CodecError | OSError)
-        error = str(result) if is_known else f"{type(result).__name__}: {result}"
-        return Outcome(job.source, job.target, Status.FAILED, error=error)
-    if isinstance(result, EncodeResult):
-        return Outcome(
-            job.source,
-            job.target,
-            Status.DONE,
-            result.duration_s,
-            result.bytes_written,
-            notes=tuple(result.notes),
-        )
+
+def _encoded(job: EncodeJob, result: EncodeResult) -> Outcome:
+    return Outcome(
+        job.source,
+        job.target,
+        Status.DONE,
+        result.duration_s,
+        result.bytes_written,
+        notes=tuple(result.notes),
+    )
+
+
+def _decoded(job: DecodeJob, result: DecodeResult) -> Outcome:
     clipped = [f"{job.target}: {result.clipped_samples} samples clipped"] if result.clipped_samples else []
     return Outcome(
         job.source,

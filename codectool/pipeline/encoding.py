@@ -50,8 +50,8 @@ class EncodeResult:
 
 # Codes with the scale of a segment, and the samples read so far.
 Coded: TypeAlias = tuple[Codes, "float | None", int]
-# Gives the recording if it is a short one, is sent its codes or None to make them itself; returns the result.
-Encoding: TypeAlias = Generator[Whole, "Codes | None", EncodeResult]
+# Gives the recording if it is a short one, else None; is sent its codes, or None to make them itself.
+Encoding: TypeAlias = Generator["Whole | None", "Codes | None", EncodeResult]
 
 
 def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = load) -> EncodeResult:
@@ -69,21 +69,25 @@ def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = lo
 
 
 def encode_all(jobs: Sequence[EncodeJob], loader: Loader = load) -> Iterator[EncodeResult | Exception]:
-    """Encode recordings, the short ones together; yield what came of each, or the error it failed with."""
+    """Encode recordings, the short ones together; yield what came of each, or the error it failed with.
+
+    Each is yielded as soon as its file is there, and the next file is not before that.
+    """
     encodings = [_encoding(job, None, loader) for job in jobs]
     begun = [_advance(encoding, None) for encoding in encodings]
     short = [whole for whole in begun if isinstance(whole, Whole)]
     try:
         codes = iter(encode_together(short))
-    except (MemoryError, RuntimeError):  # the latter is what torch raises for want of memory
-        codes = iter([None] * len(short))  # alone each needs less
+    except Exception:  # such as want of memory: alone each needs less, and fails for itself only
+        codes = iter([None] * len(short))
     for encoding, came in zip(encodings, begun, strict=True):
-        ended = _advance(encoding, next(codes)) if isinstance(came, Whole) else came
-        assert not isinstance(ended, Whole)
-        yield ended
+        if not isinstance(came, EncodeResult | Exception):
+            came = _advance(encoding, next(codes) if isinstance(came, Whole) else None)
+        assert isinstance(came, EncodeResult | Exception)
+        yield came
 
 
-def _advance(encoding: Encoding, codes: Codes | None) -> Whole | EncodeResult | Exception:
+def _advance(encoding: Encoding, codes: Codes | None) -> Whole | EncodeResult | Exception | None:
     try:
         return encoding.send(codes)
     except StopIteration as end:
@@ -115,7 +119,9 @@ def _encoding(job: EncodeJob, progress: Progress | None, loader: Loader) -> Enco
                 codes = session.finish(first.audio) if given is None else given
                 coded: Iterator[Coded] = iter([(codes[None], None, first.read_samples)])
             else:
-                coded = _coded(job, chain([first], pieces), model, levels, streams)
+                yield None  # its turn comes when those that are encoded together are
+                coded = _coded(job, chain(iter([first]), pieces), model, levels, streams)
+            del first  # not to be held while the others are read
             samples = 0
             for codes, scale, samples in coded:
                 writer.write_codes(codes, scale)

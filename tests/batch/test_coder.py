@@ -68,8 +68,32 @@ def test_a_hand_has_the_bytes_of_each_alone(job: EncodeJob, monkeypatch: pytest.
         raise MemoryError
 
     monkeypatch.setattr(encoding, "encode_together", short_of_memory)
-    list(Coder().outcomes_of(tuple(replace(each, overwrite=True) for each in hand)))
-    assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == made
+    again = tuple(replace(each, target=each.target.replace("out", "again")) for each in hand)
+    assert [outcome.status for outcome in Coder().outcomes_of(again)] == [each.status for each in outcomes]
+    assert {path.name: path.read_bytes() for path in Path("again").iterdir()} == made
+
+
+def test_outcomes_are_told_as_their_files_appear(job: EncodeJob) -> None:
+    write_noise(Path("long.wav"), 17 * RATE_HZ)  # too long to be encoded with others
+    sources = ("long.wav", "a.wav", "a.wav", "long.wav")
+    hand = tuple(replace(job, source=name, target=f"{n}.ecdc") for n, name in enumerate(sources))
+    for done, _ in enumerate(Coder().outcomes_of(hand), 1):
+        assert len(list(Path().glob("*.ecdc"))) == done
+
+
+def test_an_input_that_goes_while_it_is_decoded_is_a_failure(
+    job: EncodeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coder = Coder()
+    _outcome_of(coder, job)
+    decode = pipeline.decode
+    monkeypatch.setattr(
+        pipeline, "decode", lambda *_, **how: (decode(*_, **how), Path(job.target).unlink())[0]
+    )
+    outcome = _outcome_of(coder, DecodeJob(job.target, "back.wav", weights=job.weights))
+    assert outcome.status is Status.FAILED
+    assert outcome.error is not None
+    assert "No such file" in outcome.error
 
 
 def test_damage_is_told(job: EncodeJob) -> None:

@@ -38,6 +38,11 @@ def test_short_recordings_make_hands_and_others_stand_alone() -> None:
     decodes = [DecodeJob(name, f"{name}.wav") for name in "ab"]
     assert sources(_hands(iter(decodes), 8)) == [["a"], ["b"]]
     assert sources(_hands(iter([]), 8)) == []
+    with_skips = [None, *jobs[:2], None, None, jobs[2], None]
+    assert sources(_hands(iter(with_skips), 8)) == [["a", "b"], ["c"]]
+    Path("empty").touch()
+    among = jobs_for("empty", "absent", "empty")
+    assert sources(_hands(iter(among), 8)) == [["empty"], ["absent"], ["empty"]]
 
 
 @pytest.mark.usefixtures("folder")

@@ -88,7 +88,9 @@ def test_envelopes_are_heard_at_any_level_and_only_where_there_are_any() -> None
     beat = 1 + torch.sin(2 * torch.pi * 4 * time_s)
     sound = 0.1 * beat * torch.randn(1, 24_000)
     envelope = EnvelopeDistance(SAMPLE_RATE_HZ)
-    assert envelope(0.3 * sound, sound).item() == pytest.approx(0, abs=1e-3)
+    for level in (1, 0.01, 0.001):  # the quietest at -80 dBFS
+        for louder in (1, 2):
+            assert envelope(louder * level * sound, level * sound).item() == pytest.approx(0, abs=1e-3)
     steady, against = 0.1 * torch.randn(1, 24_000), 0.1 * (2 - beat) * torch.randn(1, 24_000)
     assert 0.3 < envelope(steady, sound).item() < 1.2 < envelope(against, sound).item()
     assert envelope(sound, torch.zeros_like(sound)).item() == 0

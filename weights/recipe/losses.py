@@ -10,6 +10,7 @@ LOG_FLOOR = 1e-5
 ENVELOPE_WINDOW, ENVELOPE_HOP, ENVELOPE_FFT = 640, 320, 1024  # in samples
 ENVELOPE_SPAN, ENVELOPE_STRIDE = 30, 5  # in frames: 0.4 s, as in STOI, and how far one span is from the next
 LOWEST_BAND_HZ, THIRD_OCTAVE_BANDS = 150, 15  # as in STOI: the bands of 150 Hz to 3.8 kHz
+LEAST_ENERGY = 1e-5  # of an envelope that counts
 AUDIBLE = 1e-4  # of the energy of a segment's loudest band and span: others have nothing to understand
 
 
@@ -83,9 +84,11 @@ class EnvelopeDistance(nn.Module):
         with torch.no_grad():
             target = self.envelopes(reference)
             energy = target.square().sum(-1)
-            audible = (energy > AUDIBLE * energy.amax((1, 2), keepdim=True)) & (energy > 1e-5)
+            audible = (energy > AUDIBLE * energy.amax((1, 2), keepdim=True)) & (energy > LEAST_ENERGY)
         found = self.envelopes(decoded)
-        correlation = (found * target).sum(-1) / (found.square().sum(-1) * energy + 1e-9).sqrt()
+        # each length has its own floor: of a product of them, a quiet copy would fall short
+        lengths = (found.square().sum(-1) + 1e-9).sqrt() * energy.clamp(min=LEAST_ENERGY).sqrt()
+        correlation = (found * target).sum(-1) / lengths
         distances = ((1 - correlation) * audible).sum((1, 2)) / audible.sum((1, 2)).clamp(min=1)
         return distances.mean()
 

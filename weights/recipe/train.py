@@ -37,6 +37,7 @@ AVERAGE_DECAY, AVERAGE_EVERY_STEPS = 0.99, 10  # of the exported weights
 MAXIMUM_GRADIENT_NORM = 10.0
 COUNTS = "counts"  # how often each code was drawn lately
 ADVERSARY_LEARNING_RATE = 5e-4
+SHORTEST_SEGMENT_S = 0.5  # envelopes are compared over 0.4 s
 LOSS_WEIGHTS = {"mel": 1.0, "envelope": 0.5, "time": 0.5, "commitment": 0.1}
 WAVEFORM_LEVELS = 8  # fewer hold too little for the course of a wave, and are not asked for as much of it
 
@@ -163,9 +164,8 @@ class Trainer:
         weights = {name: weight for name, weight in LOSS_WEIGHTS.items() if name in losses}
         total = audio.new_zeros(())
         if self.adversary is not None:
-            judged = slice(
-                None, None, -(-len(audio) // self.options.judged)
-            )  # of all numbers of levels alike
+            # of all numbers of levels alike
+            judged = slice(None, None, -(-len(audio) // self.options.judged))
             with self.autocast():
                 losses |= self.adversary.learn(audio[judged], decoded[judged])
             # a sum whose gradient at `decoded` is the balanced one, in which the mel distance weighs one
@@ -292,7 +292,10 @@ def main() -> None:
     parser.add_argument("--judged", type=int, default=Options.judged)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--seed", type=int, default=Options.seed)
-    Trainer(Options(**vars(parser.parse_args()))).run()
+    arguments = parser.parse_args()
+    if arguments.segment_s < SHORTEST_SEGMENT_S:
+        parser.error(f"--segment-s: {SHORTEST_SEGMENT_S} at least, or there is no envelope to compare")
+    Trainer(Options(**vars(arguments))).run()
 
 
 if __name__ == "__main__":
