@@ -23,16 +23,17 @@ SMOOTHED_POINTS = 20  # of training losses, whose batches differ much: the mean 
 def read(logs: list[Path]) -> tuple[Series, list[int]]:
     """Return the points of each (part, name), with steps counted through, and where each run began."""
     series: Series = defaultdict(list)
-    starts, last = [], 0
+    starts, offset, last = [], 0, 0
     for log in logs:
         with log.open(newline="") as file:
             rows = [row for row in csv.reader(file) if row and row[1].isdigit()]
         first = int(rows[0][1])
-        offset = last if first < last else 0  # a run resumed from weights counts from zero
+        if first < last:  # a run resumed from weights counts from zero, one from a checkpoint goes on
+            offset += last
         starts.append(offset + first)
         for part, step, _, name, value in rows:
-            last = offset + int(step)
-            series[part, name].append((last, float(value)))
+            last = int(step)
+            series[part, name].append((offset + last, float(value)))
     return series, starts
 
 
