@@ -15,6 +15,7 @@ from codectool.models.loading import load
 from codectool.nn.quantizer import ResidualVectorQuantizer
 from weights.recipe import train
 from weights.recipe.augment import draw_batch
+from weights.recipe.buzz import high_passed, spread_db
 from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Clip, Corpus, decode_corpus, held_out_sources
 from weights.recipe.losses import EnvelopeDistance, MelDistance, mel_filters, relative_distance
 from weights.recipe.quantizer import QuantizerTraining, fit_levels, level_probabilities
@@ -98,6 +99,17 @@ def test_envelopes_are_heard_at_any_level_and_only_where_there_are_any() -> None
     envelope(quiet, sound).backward()
     assert quiet.grad is not None
     assert torch.isfinite(quiet.grad).all()
+
+
+def test_power_that_gathers_at_one_place_of_the_hop_is_seen() -> None:
+    torch.manual_seed(0)
+    noise = torch.randn(1, 240_007)
+    assert spread_db([noise, noise], 320) < 0.5
+    gathered = noise * (1 + 3 * (torch.arange(240_007) % 320 < 16))
+    assert spread_db([gathered], 320) == pytest.approx(12, abs=0.5)
+    assert spread_db([gathered, torch.cat((gathered[:, :160], gathered), 1)], 320) < 10  # half at another
+    low = torch.sin(2 * torch.pi * 440 * torch.arange(24_000) / SAMPLE_RATE_HZ)[None]
+    assert high_passed(low).abs().max() < 0.01
 
 
 def test_mel_filters_cover_every_band() -> None:
