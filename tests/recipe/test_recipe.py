@@ -17,7 +17,13 @@ from weights.recipe import train
 from weights.recipe.augment import draw_batch
 from weights.recipe.buzz import high_passed, spread_db
 from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Clip, Corpus, decode_corpus, held_out_sources
-from weights.recipe.losses import EnvelopeDistance, MelDistance, mel_filters, relative_distance
+from weights.recipe.losses import (
+    EnvelopeDistance,
+    MelDistance,
+    TextureDistance,
+    mel_filters,
+    relative_distance,
+)
 from weights.recipe.quantizer import QuantizerTraining, fit_levels, level_probabilities
 
 
@@ -107,6 +113,10 @@ def test_power_that_gathers_at_one_place_of_the_hop_is_seen() -> None:
     assert spread_db([noise, noise], 320) < 0.5
     gathered = noise * (1 + 3 * (torch.arange(240_007) % 320 < 16))
     assert spread_db([gathered], 320) == pytest.approx(12, abs=0.5)
+    texture = TextureDistance(SAMPLE_RATE_HZ)
+    assert texture(noise, noise).item() == 0
+    assert texture(torch.randn_like(noise), noise).item() < 0.1 < 1 < texture(gathered, noise).item()
+    assert torch.isfinite(texture(torch.zeros_like(noise), noise))
     assert spread_db([gathered, torch.cat((gathered[:, :160], gathered), 1)], 320) < 10  # half at another
     low = torch.sin(2 * torch.pi * 440 * torch.arange(24_000) / SAMPLE_RATE_HZ)[None]
     assert high_passed(low).abs().max() < 0.01
