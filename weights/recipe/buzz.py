@@ -19,11 +19,11 @@ from codectool.models.spectral import SpectralCodec
 from weights.recipe.data import SAMPLE_RATE_HZ
 from weights.recipe.export import load_codec
 from weights.recipe.levels import clips
+from weights.recipe.losses import TEXTURE_PLACES
 from weights.recipe.validation import decode
 
 TABLE = Path(__file__).parents[1] / "training" / "buzz.csv"
 LEVELS = (2, 8, 32)
-PLACES = 20  # in a hop
 HIGH_HZ = 4000
 NOISE_S, NOISE_LEVEL = 16, 0.05
 
@@ -36,9 +36,9 @@ def high_passed(audio: Tensor) -> Tensor:
 
 
 def power_by_place(audio: Tensor, hop_samples: int) -> Tensor:
-    """Return `[hops, PLACES]` of `[1, samples]`: the power in each part of each hop, whose mean is one."""
+    """Return `[hops, places]` of `[1, samples]`: the power in each part of each hop, whose mean is one."""
     hops = audio.shape[1] // hop_samples
-    parts = audio[0, : hops * hop_samples].view(hops, PLACES, -1)
+    parts = audio[0, : hops * hop_samples].view(hops, TEXTURE_PLACES, -1)
     power = parts.square().mean(2)
     return power / (power.mean(1, keepdim=True) + 1e-9)
 

@@ -1,4 +1,4 @@
-"""Reconstruction losses: log-mel distances at several scales, band envelopes, a relative distance in time."""
+"""Reconstruction losses: log-mel distances at several scales, band envelopes, texture, a distance in time."""
 
 from __future__ import annotations
 

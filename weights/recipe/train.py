@@ -269,13 +269,8 @@ class Trainer:
             writer = csv.writer(file)
             for name, value in values.items():
                 writer.writerow([part, self.step, f"{elapsed_s:.0f}", name, f"{value:.4f}"])
-        print(
-            part,
-            self.step,
-            f"{elapsed_s:.0f} s",
-            {name: round(value, 4) for name, value in values.items()},
-            flush=True,
-        )
+        shown = {name: round(value, 4) for name, value in values.items()}
+        print(part, self.step, f"{elapsed_s:.0f} s", shown, flush=True)
 
 
 def main() -> None:
