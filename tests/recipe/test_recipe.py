@@ -20,6 +20,7 @@ from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Clip, Corpus, decod
 from weights.recipe.losses import (
     EnvelopeDistance,
     MelDistance,
+    RepetitionDistance,
     TextureDistance,
     mel_filters,
     relative_distance,
@@ -120,6 +121,25 @@ def test_power_that_gathers_at_one_place_of_the_hop_is_seen() -> None:
     assert spread_db([gathered, torch.cat((gathered[:, :160], gathered), 1)], 320) < 10  # half at another
     low = torch.sin(2 * torch.pi * 440 * torch.arange(24_000) / SAMPLE_RATE_HZ)[None]
     assert high_passed(low).abs().max() < 0.01
+
+
+def test_noise_that_every_hop_repeats_is_seen() -> None:
+    torch.manual_seed(0)
+    noise = torch.randn(2, 48_000)
+    same = noise[:, :320].repeat(1, 150)
+    alternating = same * (1 - 2 * (torch.arange(48_000) // 320 % 2))
+    repetition = RepetitionDistance(SAMPLE_RATE_HZ)
+    assert repetition.likeness(noise).mean() < 0.05
+    for repeated in (same, alternating, 1e-3 * same):
+        assert repetition.likeness(repeated).mean() > 0.5
+        assert repetition(repeated, noise) > 0.5
+    assert repetition(noise, noise) == 0
+    assert repetition(torch.randn_like(noise), noise) < 0.05
+    assert repetition(torch.zeros_like(noise), torch.zeros_like(noise)) == 0
+    quiet = torch.zeros(2, 48_000, requires_grad=True)
+    repetition(quiet, noise).backward()
+    assert quiet.grad is not None
+    assert torch.isfinite(quiet.grad).all()
 
 
 def test_mel_filters_cover_every_band() -> None:

@@ -1,9 +1,10 @@
-"""How unevenly decoded sound lies over each hop: `python -m weights.recipe.buzz WEIGHTS CLIPS_FOLDER`.
+"""How much decoded sound buzzes at the frame rate: `python -m weights.recipe.buzz WEIGHTS CLIPS_FOLDERS...`.
 
-A model that cannot know the phases of noise may give the bins of a frame phases that agree, so that the power
-of the frame gathers at one place in its hop: a buzz at the frame rate, to which scores over longer windows
-are deaf. The table, weights/training/buzz.csv, has the power by the place in the hop, each hop weighing the
-same: how far its largest and smallest means are apart, in the original and decoded, above 4 kHz and in all.
+A model that cannot know the phases of noise may give every frame the same ones. Then the power of each frame
+gathers at the same place in its hop, and each hop is like the one before: a buzz, to which scores are deaf.
+The table, weights/training/buzz.csv, has both for white noise and for the clips, original and decoded: how
+far the largest and smallest mean power of a place in the hop are apart, above 4 kHz, each hop weighing the
+same; and how like itself the sound is one to eight hops later (`losses.RepetitionDistance`, 0 to 1), by band.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from codectool.models.spectral import SpectralCodec
 from weights.recipe.data import SAMPLE_RATE_HZ
 from weights.recipe.export import load_codec
 from weights.recipe.levels import clips
-from weights.recipe.losses import TEXTURE_PLACES
+from weights.recipe.losses import TEXTURE_BANDS_HZ, TEXTURE_PLACES, RepetitionDistance
 from weights.recipe.validation import decode
 
 TABLE = Path(__file__).parents[1] / "training" / "buzz.csv"
@@ -49,38 +50,43 @@ def spread_db(sounds: list[Tensor], hop_samples: int) -> float:
     return float(10 * torch.log10(means.max() / means.min()))
 
 
-def rows_of(codec: SpectralCodec, name: str, originals: list[Tensor]) -> list[list[object]]:
-    """Return the figures of some sounds `[1, samples]`."""
+def figures(sounds: list[Tensor], hop_samples: int) -> list[str]:
+    """Return the spread above HIGH_HZ and the likeness by band of some sounds `[1, samples]`."""
+    repetition = RepetitionDistance(SAMPLE_RATE_HZ)
+    spread = spread_db([high_passed(sound) for sound in sounds], hop_samples)
+    likeness = torch.stack([repetition.likeness(sound).mean((0, 1, 3)) for sound in sounds]).mean(0)
+    return [f"{spread:.2f}", *(f"{value:.3f}" for value in likeness.tolist())]
+
+
+def rows_of(codec: SpectralCodec, name: str, originals: list[Tensor]) -> list[list[str]]:
+    """Return the figures of some sounds `[1, samples]` as they are and decoded."""
     hop = codec.config.hop_samples
     coded = [codec.quantizer.encode(codec.encoder(audio[..., None])) for audio in originals]
-    rows = []
+    rows = [[name, "original", *figures(originals, hop)]]
     for levels in LEVELS:
         pairs = zip(coded, originals, strict=True)
         decoded = [decode(codec, codes[:, :levels], audio.shape[1]) for codes, audio in pairs]
-        spreads = [
-            spread_db([part(sound) for sound in sounds], hop)
-            for part in (lambda sound: sound, high_passed)
-            for sounds in (originals, decoded)
-        ]
-        rows.append([name, levels, *(f"{spread:.2f}" for spread in spreads)])
+        rows.append([name, str(levels), *figures(decoded, hop)])
     return rows
 
 
 @torch.inference_mode()
 def main() -> None:
     """Measure, print, and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("weights", type=Path)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+")
     arguments = parser.parse_args()
     codec = load_codec(arguments.weights)
     generator = torch.Generator().manual_seed(0)
     noise = NOISE_LEVEL * torch.randn(1, NOISE_S * SAMPLE_RATE_HZ, generator=generator)
-    rows: list[list[object]] = [["sound", "levels", "all", "all_decoded", "high", "high_decoded"]]
-    rows += rows_of(codec, "white noise", [noise])
-    rows += rows_of(codec, "clips", list(clips(arguments.folder)))
+    bands = [f"likeness_{low}_{min(high, 12_000)}_hz" for low, high in TEXTURE_BANDS_HZ]
+    rows = [["sound", "levels", "spread_db", *bands], *rows_of(codec, "white noise", [noise])]
+    for folder in arguments.folders:
+        rows += rows_of(codec, folder.name, list(clips(folder)))
     with TABLE.open("w", newline="") as file:
-        file.write("# decibels between the places in the hop with the most and the least power\n")
         csv.writer(file).writerows(rows)
     print(TABLE.read_text())
 

@@ -23,7 +23,13 @@ from weights.recipe.adversary import Adversary
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus, decode_corpus
 from weights.recipe.export import STATE_FILE, export, load_exported, save_tensors
-from weights.recipe.losses import EnvelopeDistance, MelDistance, TextureDistance, relative_distance
+from weights.recipe.losses import (
+    EnvelopeDistance,
+    MelDistance,
+    RepetitionDistance,
+    TextureDistance,
+    relative_distance,
+)
 from weights.recipe.optimizers import optimizers_of
 from weights.recipe.quantizer import REPLACE_EVERY_STEPS, QuantizerTraining
 from weights.recipe.validation import held_out_distances, score_of
@@ -38,7 +44,14 @@ MAXIMUM_GRADIENT_NORM = 10.0
 COUNTS = "counts"  # how often each code was drawn lately
 ADVERSARY_LEARNING_RATE = 5e-4
 SHORTEST_SEGMENT_S = 0.5  # envelopes are compared over 0.4 s
-LOSS_WEIGHTS = {"mel": 1.0, "envelope": 0.5, "texture": 0.2, "time": 0.5, "commitment": 0.1}
+LOSS_WEIGHTS = {
+    "mel": 1.0,
+    "envelope": 0.5,
+    "texture": 0.2,
+    "repetition": 1.0,
+    "time": 0.5,
+    "commitment": 0.1,
+}
 WAVEFORM_LEVELS = 8  # fewer hold too little for the course of a wave, and are not asked for as much of it
 
 
@@ -77,6 +90,7 @@ class Trainer:
         self.mel = MelDistance(SAMPLE_RATE_HZ).to(self.device)
         self.envelope = EnvelopeDistance(SAMPLE_RATE_HZ).to(self.device)
         self.texture = TextureDistance(SAMPLE_RATE_HZ).to(self.device)
+        self.repetition = RepetitionDistance(SAMPLE_RATE_HZ).to(self.device)
         self.step, self.first_step, self.best = 0, 0, math.inf
         self.quantized = False
         self.started_s = monotonic()
@@ -195,6 +209,7 @@ class Trainer:
         losses["mel"] = self.mel(decoded, audio)
         losses["envelope"] = self.envelope(decoded, audio)
         losses["texture"] = self.texture(decoded, audio)
+        losses["repetition"] = self.repetition(decoded, audio)
         asked = (kept_levels / WAVEFORM_LEVELS).clamp(max=1).to(self.device)
         losses["time"] = (asked * relative_distance(decoded, audio)).mean()
         total = self.total(losses, audio, decoded)
