@@ -1,16 +1,20 @@
-"""How much decoded sound buzzes at the frame rate: `python -m weights.recipe.buzz WEIGHTS CLIPS_FOLDERS...`.
+"""Whether decoded sound buzzes or is too smooth: `python -m weights.recipe.buzz WEIGHTS CLIPS_FOLDERS...`.
 
 A model that cannot know the phases of noise may give every frame the same ones. Then the power of each frame
 gathers at the same place in its hop, and each hop is like the one before: a buzz, to which scores are deaf.
-The table, weights/training/buzz.csv, has both for white noise and for the clips, original and decoded: how
-far the largest and smallest mean power of a place in the hop are apart, above 4 kHz, each hop weighing the
-same; and how like itself the sound is one to eight hops later (`losses.RepetitionDistance`, 0 to 1), by band.
+One that cannot know its peaks and gaps in time and frequency may leave them out. The table,
+weights/training/buzz.csv, has for white noise and for the clips, original and decoded:
+
+- spread_db: how far the largest and smallest mean power of a place in the hop are apart, above 4 kHz;
+- likeness: how like itself the sound is one to eight hops later, 0 to 1, by band (`RepetitionDistance`);
+- contrast_db: the standard deviation of the spectrum within small patches (`ContrastDistance`).
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import math
 from pathlib import Path
 
 import torch
@@ -20,7 +24,14 @@ from codectool.models.spectral import SpectralCodec
 from weights.recipe.data import SAMPLE_RATE_HZ
 from weights.recipe.export import load_codec
 from weights.recipe.levels import clips
-from weights.recipe.losses import TEXTURE_BANDS_HZ, TEXTURE_PLACES, RepetitionDistance
+from weights.recipe.texture import (
+    CONTRAST_WINDOWS,
+    FAINTEST,
+    TEXTURE_BANDS_HZ,
+    TEXTURE_PLACES,
+    ContrastDistance,
+    RepetitionDistance,
+)
 from weights.recipe.validation import decode
 
 TABLE = Path(__file__).parents[1] / "training" / "buzz.csv"
@@ -50,12 +61,25 @@ def spread_db(sounds: list[Tensor], hop_samples: int) -> float:
     return float(10 * torch.log10(means.max() / means.min()))
 
 
+def contrast_db(sounds: list[Tensor]) -> float:
+    """Return the mean standard deviation of a patch of the finest spectrum, where there is sound.
+
+    The highest patches are left out: an edge of the band inside them is no texture.
+    """
+    contrast = ContrastDistance()
+    patches = []
+    for sound in sounds:
+        mean, variance = (part[..., :-1] for part in contrast.moments(sound, CONTRAST_WINDOWS[0]))
+        patches.append(variance[mean.exp() > FAINTEST].sqrt())
+    return float(torch.cat(patches).mean() * 20 / math.log(10))
+
+
 def figures(sounds: list[Tensor], hop_samples: int) -> list[str]:
-    """Return the spread above HIGH_HZ and the likeness by band of some sounds `[1, samples]`."""
+    """Return a row's figures of some sounds `[1, samples]`."""
     repetition = RepetitionDistance(SAMPLE_RATE_HZ)
     spread = spread_db([high_passed(sound) for sound in sounds], hop_samples)
     likeness = torch.stack([repetition.likeness(sound).mean((0, 1, 3)) for sound in sounds]).mean(0)
-    return [f"{spread:.2f}", *(f"{value:.3f}" for value in likeness.tolist())]
+    return [f"{spread:.2f}", *(f"{value:.3f}" for value in likeness.tolist()), f"{contrast_db(sounds):.2f}"]
 
 
 def rows_of(codec: SpectralCodec, name: str, originals: list[Tensor]) -> list[list[str]]:
@@ -83,7 +107,7 @@ def main() -> None:
     generator = torch.Generator().manual_seed(0)
     noise = NOISE_LEVEL * torch.randn(1, NOISE_S * SAMPLE_RATE_HZ, generator=generator)
     bands = [f"likeness_{low}_{min(high, 12_000)}_hz" for low, high in TEXTURE_BANDS_HZ]
-    rows = [["sound", "levels", "spread_db", *bands], *rows_of(codec, "white noise", [noise])]
+    rows = [["sound", "levels", "spread_db", *bands, "contrast_db"], *rows_of(codec, "white noise", [noise])]
     for folder in arguments.folders:
         rows += rows_of(codec, folder.name, list(clips(folder)))
     with TABLE.open("w", newline="") as file:

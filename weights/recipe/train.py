@@ -16,22 +16,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from codectool.models.spectral import Config, SpectralCodec, build
 from weights.recipe.adversary import Adversary
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus, decode_corpus
 from weights.recipe.export import STATE_FILE, export, load_exported, save_tensors
-from weights.recipe.losses import (
-    EnvelopeDistance,
-    MelDistance,
-    RepetitionDistance,
-    TextureDistance,
-    relative_distance,
-)
+from weights.recipe.losses import EnvelopeDistance, MelDistance, relative_distance
 from weights.recipe.optimizers import optimizers_of
 from weights.recipe.quantizer import REPLACE_EVERY_STEPS, QuantizerTraining
+from weights.recipe.texture import ContrastDistance, RepetitionDistance, TextureDistance
 from weights.recipe.validation import held_out_distances, score_of
 
 UNQUANTIZED_STEPS = 30  # before the k-means start, so that it sees real latents
@@ -49,6 +44,7 @@ LOSS_WEIGHTS = {
     "envelope": 0.5,
     "texture": 0.2,
     "repetition": 1.0,
+    "contrast": 0.5,
     "time": 0.5,
     "commitment": 0.1,
 }
@@ -87,10 +83,15 @@ class Trainer:
         self.optimizers = optimizers_of(self.model, options.learning_rate)
         self.adversary = Adversary(ADVERSARY_LEARNING_RATE, self.device) if options.adversarial else None
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.mel = MelDistance(SAMPLE_RATE_HZ).to(self.device)
-        self.envelope = EnvelopeDistance(SAMPLE_RATE_HZ).to(self.device)
-        self.texture = TextureDistance(SAMPLE_RATE_HZ).to(self.device)
-        self.repetition = RepetitionDistance(SAMPLE_RATE_HZ).to(self.device)
+        self.distances = nn.ModuleDict(
+            {
+                "mel": MelDistance(SAMPLE_RATE_HZ),
+                "envelope": EnvelopeDistance(SAMPLE_RATE_HZ),
+                "texture": TextureDistance(SAMPLE_RATE_HZ),
+                "repetition": RepetitionDistance(SAMPLE_RATE_HZ),
+                "contrast": ContrastDistance(),
+            }
+        ).to(self.device)
         self.step, self.first_step, self.best = 0, 0, math.inf
         self.quantized = False
         self.started_s = monotonic()
@@ -110,7 +111,6 @@ class Trainer:
                 optimizer.load_state_dict(moments)
             self.quantizer.counts, self.quantizer.sums = checkpoint["counts"], checkpoint["sums"]
             self.average, self.step = checkpoint["average"], checkpoint["step"]
-            self.best = checkpoint["best"]
             if self.adversary is not None and "adversary" in checkpoint:
                 self.adversary.load(checkpoint["adversary"])
         self.first_step, self.quantized = self.step, True
@@ -141,7 +141,6 @@ class Trainer:
             "sums": self.quantizer.sums,
             "average": self.average,
             "step": self.step,
-            "best": self.best,
         }
         if self.adversary is not None:
             state["adversary"] = self.adversary.state()
@@ -206,10 +205,7 @@ class Trainer:
             latents = latents + (quantized - latents).detach()
         with self.autocast():
             decoded = self.reconstruct(audio, latents)
-        losses["mel"] = self.mel(decoded, audio)
-        losses["envelope"] = self.envelope(decoded, audio)
-        losses["texture"] = self.texture(decoded, audio)
-        losses["repetition"] = self.repetition(decoded, audio)
+        losses |= {name: distance(decoded, audio) for name, distance in self.distances.items()}
         asked = (kept_levels / WAVEFORM_LEVELS).clamp(max=1).to(self.device)
         losses["time"] = (asked * relative_distance(decoded, audio)).mean()
         total = self.total(losses, audio, decoded)
@@ -245,7 +241,7 @@ class Trainer:
         return model
 
     def validate_and_save(self) -> dict[str, float]:
-        distances = held_out_distances(self.averaged_model(), self.mel, self.corpus)
+        distances = held_out_distances(self.averaged_model(), self.distances["mel"], self.corpus)
         # What an adversary teaches is not in mel distances, so there the last weights count as the best.
         if (score := score_of(distances)) < self.best or self.adversary is not None:
             self.best = score

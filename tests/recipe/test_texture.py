@@ -1,0 +1,59 @@
+"""Buzzing, repeated and smooth noise is seen by the losses that are to prevent it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from weights.recipe.buzz import contrast_db, high_passed, spread_db
+from weights.recipe.data import SAMPLE_RATE_HZ
+from weights.recipe.texture import ContrastDistance, RepetitionDistance, TextureDistance
+
+
+def test_power_that_gathers_at_one_place_of_the_hop_is_seen() -> None:
+    torch.manual_seed(0)
+    noise = torch.randn(1, 240_007)
+    assert spread_db([noise, noise], 320) < 0.5
+    gathered = noise * (1 + 3 * (torch.arange(240_007) % 320 < 16))
+    assert spread_db([gathered], 320) == pytest.approx(12, abs=0.5)
+    texture = TextureDistance(SAMPLE_RATE_HZ)
+    assert texture(noise, noise).item() == 0
+    assert texture(torch.randn_like(noise), noise).item() < 0.1 < 1 < texture(gathered, noise).item()
+    assert torch.isfinite(texture(torch.zeros_like(noise), noise))
+    assert spread_db([gathered, torch.cat((gathered[:, :160], gathered), 1)], 320) < 10  # half at another
+    low = torch.sin(2 * torch.pi * 440 * torch.arange(24_000) / SAMPLE_RATE_HZ)[None]
+    assert high_passed(low).abs().max() < 0.01
+
+
+def test_noise_that_every_hop_repeats_is_seen() -> None:
+    torch.manual_seed(0)
+    noise = torch.randn(2, 48_000)
+    same = noise[:, :320].repeat(1, 150)
+    alternating = same * (1 - 2 * (torch.arange(48_000) // 320 % 2))
+    repetition = RepetitionDistance(SAMPLE_RATE_HZ)
+    assert repetition.likeness(noise).mean() < 0.05
+    for repeated in (same, alternating, 1e-3 * same):
+        assert repetition.likeness(repeated).mean() > 0.5
+        assert repetition(repeated, noise) > 0.5
+    assert repetition(noise, noise) == 0
+    assert repetition(torch.randn_like(noise), noise) < 0.05
+    assert repetition(torch.zeros_like(noise), torch.zeros_like(noise)) == 0
+    quiet = torch.zeros(2, 48_000, requires_grad=True)
+    repetition(quiet, noise).backward()
+    assert quiet.grad is not None
+    assert torch.isfinite(quiet.grad).all()
+
+
+def test_spectra_smoother_than_noise_are_seen() -> None:
+    torch.manual_seed(0)
+    noise = 0.1 * torch.randn(2, 48_000)
+    clicks = 0.1 * (torch.arange(48_000) % 128 == 0).expand(2, -1)  # one in each window of 256: quite even
+    contrast = ContrastDistance()
+    assert contrast(noise, noise) == 0
+    assert contrast(0.1 * torch.randn_like(noise), noise) < 0.15 < 0.3 < contrast(clicks, noise)
+    assert contrast_db([clicks[:1]]) < 0.1 < 5 < contrast_db([noise[:1], torch.zeros(1, 9_000)]) < 6
+    assert contrast(noise, torch.zeros_like(noise)) == 0  # silence has no texture
+    quiet = torch.zeros(2, 48_000, requires_grad=True)
+    contrast(quiet, noise).backward()
+    assert quiet.grad is not None
+    assert torch.isfinite(quiet.grad).all()

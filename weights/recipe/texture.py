@@ -1,0 +1,121 @@
+"""Losses for what noise is like, whichever it is: reconstruction losses leave it smooth, and buzzing."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weights.recipe.losses import LOG_FLOOR
+
+TEXTURE_HOP = 320  # the model's, in samples, and how many places there are in it: coarser ones miss a buzz
+TEXTURE_PLACES = 20
+TEXTURE_BANDS_HZ = ((1500, 4000), (4000, 8000), (8000, 12_001), (4000, 12_001))
+REPETITION_HOPS = 8  # how many hops back a repetition is looked for
+REPETITION_FLOOR = 1e-5  # of a band's energy in a window: silence is like nothing
+REPETITION_WINDOW, REPETITION_STRIDE = 6000, 3000  # in samples: about as long as a fricative
+CONTRAST_WINDOWS = (256, 1024)  # in samples; a frame every half of one
+CONTRAST_PATCH = (4, 16)  # frames and bins: 21 ms and 1.5 kHz, 85 ms and 375 Hz
+FAINTEST = 1e-4  # mean magnitude of a patch that counts
+
+
+class TextureDistance(nn.Module):
+    """How differently the power lies within a hop, over a batch, in four bands.
+
+    Of each hop the shares of twenty places are taken, and of all hops the mean share of each place, which a
+    buzz at the frame rate makes uneven, and the mean sum of the squared shares, which pulses in each hop make
+    large. Distances are of their natural logs: what noise is like, not which it is.
+    """
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        super().__init__()
+        self.sample_rate_hz = sample_rate_hz
+
+    def shares(self, x: Tensor) -> Tensor:
+        """Return `[bands, batch, hops, places]`, of sum one over the places, of `[batch, samples]`."""
+        samples = x.shape[1] // TEXTURE_HOP * TEXTURE_HOP
+        spectrum = torch.fft.rfft(x[:, :samples])
+        frequencies_hz = torch.fft.rfftfreq(samples, 1 / self.sample_rate_hz, device=x.device)
+        bands = [(frequencies_hz >= low) & (frequencies_hz < high) for low, high in TEXTURE_BANDS_HZ]
+        parts = torch.fft.irfft(torch.stack([spectrum * band for band in bands]), samples)
+        places = parts.unflatten(2, (samples // TEXTURE_HOP, TEXTURE_PLACES, -1))
+        power = places.square().mean(4) + 1e-9
+        return power / power.sum(3, keepdim=True)
+
+    def forward(self, decoded: Tensor, reference: Tensor) -> Tensor:
+        with torch.no_grad():
+            target = self.shares(reference)
+        found = self.shares(decoded)
+        places = [shares.mean((1, 2)).log() for shares in (found, target)]
+        pulses = [shares.square().sum(3).mean((1, 2)).log() for shares in (found, target)]
+        return (places[0] - places[1]).abs().mean() + (pulses[0] - pulses[1]).abs().mean()
+
+
+class RepetitionDistance(nn.Module):
+    """How differently like itself a sound is one to eight hops later, averaged over bands and windows.
+
+    A decoder that cannot know the phases of noise may choose the same ones in every hop, and noise becomes a
+    buzz of the frame rate's multiples, which are too close to each other for mel bands. What is compared is
+    the magnitude of the normalised autocorrelation of each band's analytic signal, 0 to 1.
+    """
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        super().__init__()
+        frequencies_hz = torch.fft.rfftfreq(REPETITION_WINDOW, 1 / sample_rate_hz)
+        bands = [(frequencies_hz >= low) & (frequencies_hz < high) for low, high in TEXTURE_BANDS_HZ]
+        lags_s = TEXTURE_HOP * torch.arange(REPETITION_HOPS + 1) / sample_rate_hz  # the first is the power
+        turns = 2 * torch.pi * frequencies_hz[:, None, None] * lags_s
+        mask = torch.stack(bands, 1).float()[..., None]
+        self.register_buffer("cosines", (mask * turns.cos()).flatten(1))
+        self.register_buffer("sines", (mask * turns.sin()).flatten(1))
+        self.register_buffer("window", torch.hann_window(REPETITION_WINDOW))
+
+    def likeness(self, x: Tensor) -> Tensor:
+        """Return `[batch, windows, bands, lags]`, 0 to 1, of `[batch, samples]`."""
+        frames = x.unfold(1, REPETITION_WINDOW, REPETITION_STRIDE) * self.window
+        spectrum = torch.fft.rfft(frames, norm="ortho")
+        power = spectrum.real.square() + spectrum.imag.square()
+        real, imaginary = (
+            (power @ table).unflatten(2, (len(TEXTURE_BANDS_HZ), -1)) for table in (self.cosines, self.sines)
+        )
+        magnitude = (real[..., 1:].square() + imaginary[..., 1:].square() + 1e-12).sqrt()
+        return magnitude / (real[..., :1] + REPETITION_FLOOR)
+
+    def forward(self, decoded: Tensor, reference: Tensor) -> Tensor:
+        with torch.no_grad():
+            target = self.likeness(reference)
+        return (self.likeness(decoded) - target).abs().mean()
+
+
+class ContrastDistance(nn.Module):
+    """Mean difference of the standard deviations of natural-log spectra within small patches.
+
+    The distances above are least for a spectrum smoother than any noise has, since its peaks and gaps cannot
+    be known. Here they must be as deep, wherever they lie. Source of the idea: Toda and Tokuda, A speech
+    parameter generation algorithm considering global variance (2007).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        for window in CONTRAST_WINDOWS:
+            self.register_buffer(f"window_{window}", torch.hann_window(window))
+
+    def moments(self, x: Tensor, window: int) -> tuple[Tensor, Tensor]:
+        """Return means and variances in each patch of log magnitudes, of `[batch, samples]`."""
+        frames = x.unfold(1, window, window // 2) * getattr(self, f"window_{window}")
+        spectrum = torch.fft.rfft(frames, norm="ortho")
+        log_power = (spectrum.real.square() + spectrum.imag.square() + LOG_FLOOR**2).log()
+        mean = F.avg_pool2d(log_power, CONTRAST_PATCH)
+        variance = F.avg_pool2d(log_power.square(), CONTRAST_PATCH) - mean.square()
+        return mean / 2, variance.clamp(min=0) / 4
+
+    def forward(self, decoded: Tensor, reference: Tensor) -> Tensor:
+        distances = []
+        for window in CONTRAST_WINDOWS:
+            with torch.no_grad():
+                mean, variance = self.moments(reference, window)
+                heard = mean.exp() > FAINTEST
+                contrast = (variance + 1e-3).sqrt()
+            found = (self.moments(decoded, window)[1] + 1e-3).sqrt()
+            distances.append(((found - contrast).abs() * heard).sum() / heard.sum().clamp(min=1))
+        return torch.stack(distances).mean()
