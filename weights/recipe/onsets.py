@@ -1,0 +1,98 @@
+"""Whether decoded sound keeps its onsets: `python -m weights.recipe.onsets WEIGHTS CLIPS_FOLDERS...`.
+
+Over levels of 10 ms every 5 ms, in decibels. An onset is a rise of at least 15 dB within 20 ms, to no more
+than 30 dB below the loudest of the clip; it is dropped where the decoded level rises by less than half as
+much within 20 ms of it. Frames count down to 40 dB below the loudest, and differ by the means of 25 ms. The
+table, weights/training/onsets.csv, has the shares of frames more than 10 dB weaker and 6 dB louder as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from weights.recipe.data import SAMPLE_RATE_HZ
+from weights.recipe.export import load_codec
+from weights.recipe.levels import clips
+from weights.recipe.validation import decode
+
+TABLE = Path(__file__).parents[1] / "training" / "onsets.csv"
+LEVELS = (2, 8, 32)
+FRAME, STRIDE = SAMPLE_RATE_HZ // 100, SAMPLE_RATE_HZ // 200  # 10 ms every 5 ms, in samples
+RISE_FRAMES = 4  # 20 ms
+LEAST_RISE_DB, ONSET_RANGE_DB, ACTIVE_RANGE_DB = 15, 30, 40
+WEAKER_DB, LOUDER_DB = 10, 6
+
+
+def levels_db(audio: Tensor, frames: int = 1) -> Tensor:
+    """Return the level of each frame of `[1, samples]`, a mean over so many of them."""
+    power = audio[0].unfold(0, FRAME, STRIDE).square().mean(1)
+    mean = F.avg_pool1d(power[None], frames, 1, frames // 2, count_include_pad=False)[0]
+    return 10 * torch.log10(mean + 1e-9)
+
+
+def rises_db(audio: Tensor) -> Tensor:
+    """Return for each frame of `[1, samples]` how far the level rises from 20 ms before."""
+    level = levels_db(audio)
+    return level[RISE_FRAMES:] - level[:-RISE_FRAMES]
+
+
+def onsets(audio: Tensor) -> Tensor:
+    """Return the indices in `rises_db` of the steepest frame of each onset."""
+    rises, level = rises_db(audio), levels_db(audio)[RISE_FRAMES:]
+    steepest = rises == F.max_pool1d(rises[None], 2 * RISE_FRAMES + 1, 1, RISE_FRAMES)[0]
+    return torch.nonzero(steepest & (rises >= LEAST_RISE_DB) & (level > level.max() - ONSET_RANGE_DB))[:, 0]
+
+
+def dropped(original: Tensor, decoded: Tensor) -> int:
+    """Return how many onsets of one are less than half as steep in the other, both `[1, samples]`."""
+    at = onsets(original)
+    near = F.max_pool1d(rises_db(decoded)[None], 2 * RISE_FRAMES + 1, 1, RISE_FRAMES)[0]
+    return int((near[at] < rises_db(original)[at] / 2).sum())
+
+
+def differences_db(original: Tensor, decoded: Tensor) -> Tensor:
+    """Return how much louder the frames of the decoded sound are where the original is active."""
+    level = levels_db(original, 5)
+    return (levels_db(decoded, 5) - level)[level > level.max() - ACTIVE_RANGE_DB]
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Measure, print, and write the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+")
+    arguments = parser.parse_args()
+    codec = load_codec(arguments.weights)
+    rows = [["clips", "levels", "onsets", "dropped", "weaker_percent", "louder_percent", "mean_db"]]
+    for folder in arguments.folders:
+        originals = list(clips(folder))
+        coded = [codec.quantizer.encode(codec.encoder(audio[..., None])) for audio in originals]
+        total = sum(len(onsets(audio)) for audio in originals)
+        for levels in LEVELS:
+            pairs = [
+                (audio, decode(codec, codes[:, :levels], audio.shape[1]))
+                for audio, codes in zip(originals, coded, strict=True)
+            ]
+            difference = torch.cat([differences_db(*pair) for pair in pairs])
+            shares = [(difference < -WEAKER_DB), (difference > LOUDER_DB)]
+            percent = [f"{100 * share.float().mean():.3f}" for share in shares]
+            lost = sum(dropped(*pair) for pair in pairs)
+            rows.append(
+                [folder.name, str(levels), str(total), str(lost), *percent, f"{difference.mean():.2f}"]
+            )
+    with TABLE.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    print(TABLE.read_text())
+
+
+if __name__ == "__main__":
+    main()
