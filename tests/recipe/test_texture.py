@@ -7,7 +7,7 @@ import torch
 
 from weights.recipe.buzz import contrast_db, high_passed, spread_db
 from weights.recipe.data import SAMPLE_RATE_HZ
-from weights.recipe.texture import ContrastDistance, RepetitionDistance, TextureDistance
+from weights.recipe.texture import ContrastDistance, RepetitionDistance, RippleDistance, TextureDistance
 
 
 def test_power_that_gathers_at_one_place_of_the_hop_is_seen() -> None:
@@ -55,5 +55,22 @@ def test_spectra_smoother_than_noise_are_seen() -> None:
     assert contrast(noise, torch.zeros_like(noise)) == 0  # silence has no texture
     quiet = torch.zeros(2, 48_000, requires_grad=True)
     contrast(quiet, noise).backward()
+    assert quiet.grad is not None
+    assert torch.isfinite(quiet.grad).all()
+
+
+def test_bins_that_are_always_too_loud_are_seen() -> None:
+    torch.manual_seed(0)
+    noise = 0.1 * torch.randn(4, 48_000)
+    spectrum = torch.fft.rfft(noise)
+    odd = torch.arange(spectrum.shape[1]) // 150 % 2  # 75 Hz each
+    uneven = torch.fft.irfft(spectrum * (1 + 3 * odd), 48_000)
+    tilted = torch.fft.irfft(spectrum * torch.linspace(1, 4, spectrum.shape[1]), 48_000)
+    ripple = RippleDistance()
+    assert ripple(noise, noise) == 0
+    assert ripple(0.1 * torch.randn_like(noise), noise) < 0.1 < 0.2 < ripple(uneven, noise)
+    assert ripple(tilted, noise) < 0.05
+    quiet = torch.zeros(4, 48_000, requires_grad=True)
+    ripple(quiet, noise).backward()
     assert quiet.grad is not None
     assert torch.isfinite(quiet.grad).all()

@@ -7,7 +7,8 @@ weights/training/buzz.csv, has for white noise and for the clips, original and d
 
 - spread_db: how far the largest and smallest mean power of a place in the hop are apart, above 4 kHz;
 - likeness: how like itself the sound is one to eight hops later, 0 to 1, by band (`RepetitionDistance`);
-- contrast_db: the standard deviation of the spectrum within small patches (`ContrastDistance`).
+- contrast_db: the standard deviation of the spectrum within small patches (`ContrastDistance`);
+- ripple_db: how far bins are too loud or too quiet throughout, for their neighbours (`RippleDistance`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from weights.recipe.texture import (
     TEXTURE_PLACES,
     ContrastDistance,
     RepetitionDistance,
+    RippleDistance,
 )
 from weights.recipe.validation import decode
 
@@ -74,23 +76,34 @@ def contrast_db(sounds: list[Tensor]) -> float:
     return float(torch.cat(patches).mean() * 20 / math.log(10))
 
 
-def figures(sounds: list[Tensor], hop_samples: int) -> list[str]:
+def ripple_db(sounds: list[Tensor], originals: list[Tensor]) -> float:
+    """Return the mean ripple of the spectrum of decoded sounds, one after the other."""
+    distance = RippleDistance()(torch.cat(sounds, 1), torch.cat(originals, 1))
+    return float(distance * 20 / math.log(10))
+
+
+def figures(sounds: list[Tensor], originals: list[Tensor], hop_samples: int) -> list[str]:
     """Return a row's figures of some sounds `[1, samples]`."""
     repetition = RepetitionDistance(SAMPLE_RATE_HZ)
     spread = spread_db([high_passed(sound) for sound in sounds], hop_samples)
     likeness = torch.stack([repetition.likeness(sound).mean((0, 1, 3)) for sound in sounds]).mean(0)
-    return [f"{spread:.2f}", *(f"{value:.3f}" for value in likeness.tolist()), f"{contrast_db(sounds):.2f}"]
+    texture = (contrast_db(sounds), ripple_db(sounds, originals))
+    return [
+        f"{spread:.2f}",
+        *(f"{value:.3f}" for value in likeness.tolist()),
+        *(f"{value:.2f}" for value in texture),
+    ]
 
 
 def rows_of(codec: SpectralCodec, name: str, originals: list[Tensor]) -> list[list[str]]:
     """Return the figures of some sounds `[1, samples]` as they are and decoded."""
     hop = codec.config.hop_samples
     coded = [codec.quantizer.encode(codec.encoder(audio[..., None])) for audio in originals]
-    rows = [[name, "original", *figures(originals, hop)]]
+    rows = [[name, "original", *figures(originals, originals, hop)]]
     for levels in LEVELS:
         pairs = zip(coded, originals, strict=True)
         decoded = [decode(codec, codes[:, :levels], audio.shape[1]) for codes, audio in pairs]
-        rows.append([name, str(levels), *figures(decoded, hop)])
+        rows.append([name, str(levels), *figures(decoded, originals, hop)])
     return rows
 
 
@@ -107,7 +120,8 @@ def main() -> None:
     generator = torch.Generator().manual_seed(0)
     noise = NOISE_LEVEL * torch.randn(1, NOISE_S * SAMPLE_RATE_HZ, generator=generator)
     bands = [f"likeness_{low}_{min(high, 12_000)}_hz" for low, high in TEXTURE_BANDS_HZ]
-    rows = [["sound", "levels", "spread_db", *bands, "contrast_db"], *rows_of(codec, "white noise", [noise])]
+    rows = [["sound", "levels", "spread_db", *bands, "contrast_db", "ripple_db"]]
+    rows += rows_of(codec, "white noise", [noise])
     for folder in arguments.folders:
         rows += rows_of(codec, folder.name, list(clips(folder)))
     with TABLE.open("w", newline="") as file:

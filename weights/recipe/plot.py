@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from weights.recipe.validation import VALIDATED_LEVELS
 
 Series = dict[tuple[str, str], list[tuple[int, float]]]
+LOSSES_A_ROW = 4
 SMOOTHED_POINTS = 20  # of training losses, whose batches differ much: the mean over so many points is drawn
 
 
@@ -40,8 +41,8 @@ def read(logs: list[Path]) -> tuple[Series, list[int]]:
 def draw(series: Series, starts: list[int]) -> Figure:
     """Return the picture."""
     kinds = list(dict.fromkeys(name.split("_")[0] for part, name in series if part == "held_out"))
-    figure = Figure(figsize=(4 * len(kinds), 6), layout="constrained")
-    upper, lower = figure.subfigures(2, 1)
+    figure = Figure(figsize=(4 * len(kinds), 9), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=(1, 2))
     panels = upper.subplots(1, len(kinds), sharey=True)
     for panel, kind in zip(panels, kinds, strict=True):
         for levels in VALIDATED_LEVELS:
@@ -51,7 +52,9 @@ def draw(series: Series, starts: list[int]) -> Figure:
     panels[0].set_ylabel("mel distance")
     panels[0].legend()
     losses = [name for part, name in series if part == "train" and name != "gradient_norm"]
-    for panel, name in zip(lower.subplots(1, len(losses), squeeze=False)[0], losses, strict=True):
+    rows = -(-len(losses) // LOSSES_A_ROW)
+    for place, name in enumerate(losses, start=1):
+        panel = lower.add_subplot(rows, LOSSES_A_ROW, place)
         points = series["train", name]
         pieces = [points[i : i + SMOOTHED_POINTS] for i in range(0, len(points), SMOOTHED_POINTS)]
         means = [(piece[0][0], fmean(value for _, value in piece)) for piece in pieces]

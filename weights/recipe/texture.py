@@ -16,6 +16,8 @@ REPETITION_FLOOR = 1e-5  # of a band's energy in a window: silence is like nothi
 REPETITION_WINDOW, REPETITION_STRIDE = 6000, 3000  # in samples: about as long as a fricative
 CONTRAST_WINDOWS = (256, 1024)  # in samples; a frame every half of one
 CONTRAST_PATCH = (4, 16)  # frames and bins: 21 ms and 1.5 kHz, 85 ms and 375 Hz
+RIPPLE_WINDOW = 1280  # in samples: bins half as wide as the model's
+RIPPLE_SMOOTHING = 33  # bins, about 600 Hz
 FAINTEST = 1e-4  # mean magnitude of a patch that counts
 
 
@@ -119,3 +121,29 @@ class ContrastDistance(nn.Module):
             found = (self.moments(decoded, window)[1] + 1e-3).sqrt()
             distances.append(((found - contrast).abs() * heard).sum() / heard.sum().clamp(min=1))
         return torch.stack(distances).mean()
+
+
+class RippleDistance(nn.Module):
+    """How far mean natural-log spectra over a batch are apart, but for their course over wide bands.
+
+    A decoder may give some bins of noise more than others, always the same ones, and colour all it makes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("window", torch.hann_window(RIPPLE_WINDOW))
+
+    def mean_log(self, x: Tensor) -> Tensor:
+        """Return the mean log magnitude of each bin over all frames of `[batch, samples]`."""
+        frames = x.unfold(1, RIPPLE_WINDOW, RIPPLE_WINDOW // 2) * self.window
+        spectrum = torch.fft.rfft(frames, norm="ortho")
+        power = spectrum.real.square() + spectrum.imag.square() + LOG_FLOOR**2
+        return 0.5 * power.log().mean((0, 1))
+
+    def forward(self, decoded: Tensor, reference: Tensor) -> Tensor:
+        with torch.no_grad():
+            target = self.mean_log(reference)
+        difference = (self.mean_log(decoded) - target)[None, :-1]
+        half = RIPPLE_SMOOTHING // 2
+        course = F.avg_pool1d(difference, RIPPLE_SMOOTHING, 1, half, count_include_pad=False)
+        return (difference - course).abs().mean()

@@ -26,7 +26,7 @@ from weights.recipe.export import STATE_FILE, export, load_exported, save_tensor
 from weights.recipe.losses import EnvelopeDistance, MelDistance, relative_distance
 from weights.recipe.optimizers import optimizers_of
 from weights.recipe.quantizer import REPLACE_EVERY_STEPS, QuantizerTraining
-from weights.recipe.texture import ContrastDistance, RepetitionDistance, TextureDistance
+from weights.recipe.texture import ContrastDistance, RepetitionDistance, RippleDistance, TextureDistance
 from weights.recipe.validation import held_out_distances, score_of
 
 UNQUANTIZED_STEPS = 30  # before the k-means start, so that it sees real latents
@@ -45,6 +45,7 @@ LOSS_WEIGHTS = {
     "texture": 0.2,
     "repetition": 1.0,
     "contrast": 0.5,
+    "ripple": 0.5,
     "time": 0.5,
     "commitment": 0.1,
 }
@@ -90,6 +91,7 @@ class Trainer:
                 "texture": TextureDistance(SAMPLE_RATE_HZ),
                 "repetition": RepetitionDistance(SAMPLE_RATE_HZ),
                 "contrast": ContrastDistance(),
+                "ripple": RippleDistance(),
             }
         ).to(self.device)
         self.step, self.first_step, self.best = 0, 0, math.inf
