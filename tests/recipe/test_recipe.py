@@ -16,12 +16,7 @@ from codectool.nn.quantizer import ResidualVectorQuantizer
 from weights.recipe import train
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Clip, Corpus, decode_corpus, held_out_sources
-from weights.recipe.losses import (
-    EnvelopeDistance,
-    MelDistance,
-    mel_filters,
-    relative_distance,
-)
+from weights.recipe.losses import EnvelopeDistance, MelDistance, mel_filters, relative_distance
 from weights.recipe.quantizer import QuantizerTraining, fit_levels, level_probabilities
 
 

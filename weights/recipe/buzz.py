@@ -34,10 +34,9 @@ from weights.recipe.texture import (
     RepetitionDistance,
     RippleDistance,
 )
-from weights.recipe.validation import decode
+from weights.recipe.validation import decoded_by_levels
 
 TABLE = Path(__file__).parents[1] / "training" / "buzz.csv"
-LEVELS = (2, 8, 32)
 HIGH_HZ = 4000
 NOISE_S, NOISE_LEVEL = 16, 0.05
 
@@ -98,11 +97,8 @@ def figures(sounds: list[Tensor], originals: list[Tensor], hop_samples: int) -> 
 def rows_of(codec: SpectralCodec, name: str, originals: list[Tensor]) -> list[list[str]]:
     """Return the figures of some sounds `[1, samples]` as they are and decoded."""
     hop = codec.config.hop_samples
-    coded = [codec.quantizer.encode(codec.encoder(audio[..., None])) for audio in originals]
     rows = [[name, "original", *figures(originals, originals, hop)]]
-    for levels in LEVELS:
-        pairs = zip(coded, originals, strict=True)
-        decoded = [decode(codec, codes[:, :levels], audio.shape[1]) for codes, audio in pairs]
+    for levels, decoded in decoded_by_levels(codec, originals):
         rows.append([name, str(levels), *figures(decoded, originals, hop)])
     return rows
 

@@ -31,6 +31,13 @@ def mel_filters(window: int, bands: int, sample_rate_hz: int) -> Tensor:
     return (filters / filters.sum(dim=0).clamp(min=1e-3)).float()
 
 
+def power_spectra(x: Tensor, window: Tensor, stride: int, fft_size: int | None = None) -> Tensor:
+    """Return `[batch, frames, bins]` of `[batch, samples]`: the power of a windowed frame every `stride`."""
+    frames = x.unfold(1, len(window), stride) * window
+    spectrum = torch.fft.rfft(frames, n=fft_size, norm="ortho")
+    return spectrum.real.square() + spectrum.imag.square()
+
+
 class MelDistance(nn.Module):
     """Mean absolute difference of natural-log mel spectra, averaged over the scales."""
 
@@ -42,9 +49,8 @@ class MelDistance(nn.Module):
 
     def log_mel(self, x: Tensor, window: int) -> Tensor:
         """Return `[batch, frames, bands]` of `[batch, samples]`; a frame every quarter window."""
-        frames = x.unfold(1, window, window // 4) * getattr(self, f"window_{window}")
-        spectrum = torch.fft.rfft(frames, norm="ortho")
-        magnitude = (spectrum.real.square() + spectrum.imag.square() + LOG_FLOOR**2).sqrt()
+        power = power_spectra(x, getattr(self, f"window_{window}"), window // 4)
+        magnitude = (power + LOG_FLOOR**2).sqrt()
         log_mel: Tensor = (magnitude @ getattr(self, f"filters_{window}")).log()
         return log_mel
 
@@ -74,9 +80,7 @@ class EnvelopeDistance(nn.Module):
 
     def envelopes(self, x: Tensor) -> Tensor:
         """Return `[batch, spans, bands, frames]`, each of zero mean, of `[batch, samples]`."""
-        frames = x.unfold(1, ENVELOPE_WINDOW, ENVELOPE_HOP) * self.window
-        spectrum = torch.fft.rfft(frames, n=ENVELOPE_FFT, norm="ortho")
-        energy = (spectrum.real.square() + spectrum.imag.square()) @ self.bands
+        energy = power_spectra(x, self.window, ENVELOPE_HOP, ENVELOPE_FFT) @ self.bands
         spans = (energy + 1e-8).sqrt().unfold(1, ENVELOPE_SPAN, ENVELOPE_STRIDE)
         return spans - spans.mean(-1, keepdim=True)
 

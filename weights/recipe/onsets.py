@@ -19,10 +19,9 @@ from torch import Tensor
 from weights.recipe.data import SAMPLE_RATE_HZ
 from weights.recipe.export import load_codec
 from weights.recipe.levels import clips
-from weights.recipe.validation import decode
+from weights.recipe.validation import decoded_by_levels
 
 TABLE = Path(__file__).parents[1] / "training" / "onsets.csv"
-LEVELS = (2, 8, 32)
 FRAME, STRIDE = SAMPLE_RATE_HZ // 100, SAMPLE_RATE_HZ // 200  # 10 ms every 5 ms, in samples
 RISE_FRAMES = 4  # 20 ms
 LEAST_RISE_DB, ONSET_RANGE_DB, ACTIVE_RANGE_DB = 15, 30, 40
@@ -75,13 +74,9 @@ def main() -> None:
     rows = [["clips", "levels", "onsets", "dropped", "weaker_percent", "louder_percent", "mean_db"]]
     for folder in arguments.folders:
         originals = list(clips(folder))
-        coded = [codec.quantizer.encode(codec.encoder(audio[..., None])) for audio in originals]
         total = sum(len(onsets(audio)) for audio in originals)
-        for levels in LEVELS:
-            pairs = [
-                (audio, decode(codec, codes[:, :levels], audio.shape[1]))
-                for audio, codes in zip(originals, coded, strict=True)
-            ]
+        for levels, decoded in decoded_by_levels(codec, originals):
+            pairs = list(zip(originals, decoded, strict=True))
             difference = torch.cat([differences_db(*pair) for pair in pairs])
             shares = [(difference < -WEAKER_DB), (difference > LOUDER_DB)]
             percent = [f"{100 * share.float().mean():.3f}" for share in shares]

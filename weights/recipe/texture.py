@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weights.recipe.losses import LOG_FLOOR
+from weights.recipe.losses import LOG_FLOOR, power_spectra
 
 TEXTURE_HOP = 320  # the model's, in samples, and how many places there are in it: coarser ones miss a buzz
 TEXTURE_PLACES = 20
@@ -19,6 +19,11 @@ CONTRAST_PATCH = (4, 16)  # frames and bins: 21 ms and 1.5 kHz, 85 ms and 375 Hz
 RIPPLE_WINDOW = 1280  # in samples: bins half as wide as the model's
 RIPPLE_SMOOTHING = 33  # bins, about 600 Hz
 FAINTEST = 1e-4  # mean magnitude of a patch that counts
+
+
+def band_masks(frequencies_hz: Tensor) -> Tensor:
+    """Return `[bands, bins]`: which bins each band has."""
+    return torch.stack([(frequencies_hz >= low) & (frequencies_hz < high) for low, high in TEXTURE_BANDS_HZ])
 
 
 class TextureDistance(nn.Module):
@@ -38,8 +43,7 @@ class TextureDistance(nn.Module):
         samples = x.shape[1] // TEXTURE_HOP * TEXTURE_HOP
         spectrum = torch.fft.rfft(x[:, :samples])
         frequencies_hz = torch.fft.rfftfreq(samples, 1 / self.sample_rate_hz, device=x.device)
-        bands = [(frequencies_hz >= low) & (frequencies_hz < high) for low, high in TEXTURE_BANDS_HZ]
-        parts = torch.fft.irfft(torch.stack([spectrum * band for band in bands]), samples)
+        parts = torch.fft.irfft(spectrum * band_masks(frequencies_hz)[:, None], samples)
         places = parts.unflatten(2, (samples // TEXTURE_HOP, TEXTURE_PLACES, -1))
         power = places.square().mean(4) + 1e-9
         return power / power.sum(3, keepdim=True)
@@ -64,19 +68,16 @@ class RepetitionDistance(nn.Module):
     def __init__(self, sample_rate_hz: int) -> None:
         super().__init__()
         frequencies_hz = torch.fft.rfftfreq(REPETITION_WINDOW, 1 / sample_rate_hz)
-        bands = [(frequencies_hz >= low) & (frequencies_hz < high) for low, high in TEXTURE_BANDS_HZ]
         lags_s = TEXTURE_HOP * torch.arange(REPETITION_HOPS + 1) / sample_rate_hz  # the first is the power
         turns = 2 * torch.pi * frequencies_hz[:, None, None] * lags_s
-        mask = torch.stack(bands, 1).float()[..., None]
+        mask = band_masks(frequencies_hz).T.float()[..., None]
         self.register_buffer("cosines", (mask * turns.cos()).flatten(1))
         self.register_buffer("sines", (mask * turns.sin()).flatten(1))
         self.register_buffer("window", torch.hann_window(REPETITION_WINDOW))
 
     def likeness(self, x: Tensor) -> Tensor:
         """Return `[batch, windows, bands, lags]`, 0 to 1, of `[batch, samples]`."""
-        frames = x.unfold(1, REPETITION_WINDOW, REPETITION_STRIDE) * self.window
-        spectrum = torch.fft.rfft(frames, norm="ortho")
-        power = spectrum.real.square() + spectrum.imag.square()
+        power = power_spectra(x, self.window, REPETITION_STRIDE)
         real, imaginary = (
             (power @ table).unflatten(2, (len(TEXTURE_BANDS_HZ), -1)) for table in (self.cosines, self.sines)
         )
@@ -104,9 +105,8 @@ class ContrastDistance(nn.Module):
 
     def moments(self, x: Tensor, window: int) -> tuple[Tensor, Tensor]:
         """Return means and variances in each patch of log magnitudes, of `[batch, samples]`."""
-        frames = x.unfold(1, window, window // 2) * getattr(self, f"window_{window}")
-        spectrum = torch.fft.rfft(frames, norm="ortho")
-        log_power = (spectrum.real.square() + spectrum.imag.square() + LOG_FLOOR**2).log()
+        power = power_spectra(x, getattr(self, f"window_{window}"), window // 2)
+        log_power = (power + LOG_FLOOR**2).log()
         mean = F.avg_pool2d(log_power, CONTRAST_PATCH)
         variance = F.avg_pool2d(log_power.square(), CONTRAST_PATCH) - mean.square()
         return mean / 2, variance.clamp(min=0) / 4
@@ -135,10 +135,8 @@ class RippleDistance(nn.Module):
 
     def mean_log(self, x: Tensor) -> Tensor:
         """Return the mean log magnitude of each bin over all frames of `[batch, samples]`."""
-        frames = x.unfold(1, RIPPLE_WINDOW, RIPPLE_WINDOW // 2) * self.window
-        spectrum = torch.fft.rfft(frames, norm="ortho")
-        power = spectrum.real.square() + spectrum.imag.square() + LOG_FLOOR**2
-        return 0.5 * power.log().mean((0, 1))
+        power = power_spectra(x, self.window, RIPPLE_WINDOW // 2)
+        return 0.5 * (power + LOG_FLOOR**2).log().mean((0, 1))
 
     def forward(self, decoded: Tensor, reference: Tensor) -> Tensor:
         with torch.no_grad():

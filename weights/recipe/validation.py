@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,14 @@ def decode(model: SpectralCodec, codes: Tensor, samples: int) -> Tensor:
     return audio[:, model.decoder.latency :, 0][:, :samples]
 
 
+def decoded_by_levels(model: SpectralCodec, originals: list[Tensor]) -> Iterator[tuple[int, list[Tensor]]]:
+    """Yield each number of VALIDATED_LEVELS, and the sounds `[batch, samples]` coded with so many."""
+    coded = [model.quantizer.encode(model.encoder(audio[..., None])) for audio in originals]
+    for levels in VALIDATED_LEVELS:
+        pairs = zip(coded, originals, strict=True)
+        yield levels, [decode(model, codes[:, :levels], audio.shape[1]) for codes, audio in pairs]
+
+
 @torch.no_grad()
 def held_out_distances(model: SpectralCodec, mel: MelDistance, corpus: Corpus) -> dict[str, float]:
     """Return mel distances on held-out audio, named by kind and number of levels."""
@@ -27,9 +37,7 @@ def held_out_distances(model: SpectralCodec, mel: MelDistance, corpus: Corpus) -
     for kind in KIND_SHARES:
         segments = corpus.held_out_segments(kind, SEGMENTS, SEGMENT_S * SAMPLE_RATE_HZ)
         audio = torch.from_numpy(segments).to(model.quantizer.codebooks.device)
-        codes = model.quantizer.encode(model.encoder(audio[..., None]))
-        for levels in VALIDATED_LEVELS:
-            decoded = decode(model, codes[:, :levels], audio.shape[1])
+        for levels, (decoded,) in decoded_by_levels(model, [audio]):
             distances[f"{kind}_{levels}"] = mel(decoded, audio).item()
     return distances
 
