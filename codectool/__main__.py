@@ -12,7 +12,7 @@ from click.exceptions import Exit
 from codectool.cli import cli
 from codectool.cli.options import say
 from codectool.errors import CodecError, FileError
-from codectool.files import fill_closed_streams
+from codectool.files.streams import fill_closed_streams
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count it
 

@@ -14,9 +14,9 @@ from codectool.audio.resample import Resampler, resampled_length
 from codectool.audio.sink import AudioSink, open_sink
 from codectool.container import Gap, Reader
 from codectool.errors import DataError, WeightsError
-from codectool.files import open_input
+from codectool.files.inputs import open_input
 from codectool.models.loading import load
-from codectool.session import DecoderSession
+from codectool.sessions.streaming import DecoderSession
 
 
 def decode(source_name: str, target_name: str) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sys
 
-from codectool.audio.atomic import open_output
 from codectool.audio.mix import mix_to_mono
 from codectool.audio.resample import Resampler
 from codectool.audio.source import open_source
 from codectool.container import Header, Writer
+from codectool.files.outputs import open_output
 from codectool.models.loading import LoadedModel, load
-from codectool.session import EncoderSession
+from codectool.sessions.streaming import EncoderSession
 
 RATE_BPS = 6000
 

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from codectool.models.loading import LoadedModel
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the test's own, and the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the weights of small models are written."""
@@ -20,7 +27,7 @@ def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_weights(weights_folder: Path) -> Path:
     """Weights of a small model that makes noise."""
-    from tests.cli.small_models import noise_codec, write_weights
+    from tests.small_models import noise_codec, write_weights
 
     return write_weights(noise_codec(seed=0), weights_folder / "small.safetensors")
 
@@ -28,7 +35,7 @@ def small_weights(weights_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def other_weights(weights_folder: Path) -> Path:
     """Weights of another one, with another fingerprint."""
-    from tests.cli.small_models import noise_codec, write_weights
+    from tests.small_models import noise_codec, write_weights
 
     return write_weights(noise_codec(seed=1), weights_folder / "other.safetensors")
 
@@ -36,7 +43,7 @@ def other_weights(weights_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def tone_weights(weights_folder: Path) -> Path:
     """Weights of a small model that makes a tone."""
-    from tests.cli.small_models import tone_codec, write_weights
+    from tests.small_models import tone_codec, write_weights
 
     return write_weights(tone_codec(), weights_folder / "tone.safetensors")
 

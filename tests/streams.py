@@ -6,7 +6,7 @@ import numpy as np
 
 from codectool.audio.pcm import Block
 from codectool.container import Codes
-from codectool.session import DecoderSession, EncoderSession
+from codectool.sessions.streaming import DecoderSession, EncoderSession
 
 
 def encoded(session: EncoderSession, audio: Block, piece_samples: int) -> Codes:

@@ -27,56 +27,54 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "nn": set(),
     "files": {"errors"},
+    "engines": {"nn"},
     "audio": {"errors", "files"},
-    "container": {"errors"},
-    "edits": {"errors", "files", "audio", "container"},
-    "models": {"errors", "files", "nn"},
-    "session": {"errors", "audio", "container", "models", "nn"},
-    "segment_session": {"audio", "container", "models", "nn"},
-    "together": {"audio", "container", "models", "nn", "session"},
+    "container": {"errors", "files"},
+    "models": {"errors", "files", "engines", "nn"},
+    "sessions": {"errors", "audio", "container", "models", "engines", "nn"},
     "jobs": {"errors", "audio", "container"},
-    "install": {"errors", "files", "audio", "models"},
-    "pipeline": {
+    "pipeline": {"errors", "files", "audio", "container", "models", "sessions", "jobs"},
+    "tokens": {"errors", "files", "container"},
+    "batch": {"errors", "files", "audio", "container", "models", "jobs", "pipeline"},
+    "quality": {
         "errors",
         "files",
         "audio",
         "container",
+        "engines",
         "models",
-        "session",
-        "segment_session",
-        "together",
+        "nn",
+        "sessions",
         "jobs",
+        "pipeline",
     },
-    "batch": {"errors", "files", "audio", "container", "models", "jobs", "pipeline"},
-    "quality": {"errors", "audio", "container", "session"},
-    "bench": {"errors", "audio", "container", "models", "nn", "session", "jobs", "pipeline"},
     "cli": {
         "errors",
         "files",
         "audio",
         "container",
         "models",
-        "session",
-        "edits",
-        "install",
+        "sessions",
+        "tokens",
         "jobs",
         "batch",
         "pipeline",
         "quality",
-        "bench",
     },
     "__main__": {"errors", "files", "cli"},
 }
 MAY_IMPORT_TORCH = (
     "codectool.nn",
+    "codectool.engines",
     "codectool.models",
-    "codectool.session",
-    "codectool.segment_session",
-    "codectool.together",
+    "codectool.sessions",
     "codectool.quality",
-    "codectool.bench",
 )
-MAY_IMPORT_FAMILIES = ("codectool.models.loading", "codectool.session", "codectool.segment_session")
+MAY_IMPORT_FAMILIES = (
+    "codectool.models.loading",
+    "codectool.sessions.streaming",
+    "codectool.sessions.segments",
+)
 NOT_FAMILIES = {
     "codectool.models",
     "codectool.models.registry",
@@ -85,12 +83,13 @@ NOT_FAMILIES = {
     "codectool.models.checkpoints",
     "codectool.models.encodec_lm",
     "codectool.models.loading",
+    "codectool.models.install",
 }
 FAMILIES = {name for name in NAMES if name.startswith("codectool.models")} - NOT_FAMILIES
 WITHOUT_TORCH = [
     name
     for name in NAMES
-    if part(name) in {"", "errors", "files", "audio", "container", "edits", "jobs", "cli", "__main__"}
+    if part(name) in {"", "errors", "files", "audio", "container", "tokens", "jobs", "cli", "__main__"}
 ] + ["codectool.models.registry", "codectool.models.search", "codectool.models.fetching"]
 
 

@@ -12,11 +12,11 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from codectool.audio.bytestream import ByteStream
 from codectool.audio.formats import CallbackFile
 from codectool.audio.pcm import Block, PcmCoding, check_rate_and_channels
 from codectool.audio.tags import TAG_NAMES, clean_tag
 from codectool.errors import DataError, FileError
+from codectool.files.bytestream import ByteStream
 
 BLOCK_SAMPLES = 1 << 16
 BLOCK_VALUES_MAX = 1 << 20  # samples times channels: 4 MiB, however many channels a header claims

@@ -7,12 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from codectool.audio.atomic import open_output
 from codectool.audio.formats import format_and_subtype
 from codectool.audio.pcm import CODING_OF_SUBTYPE, Block, check_rate_and_channels, raw_coding
 from codectool.audio.tags import clean_tag
 from codectool.audio.writers import RawWriter, SoundfileWriter, WavWriter, Writer
 from codectool.errors import UsageError
+from codectool.files.outputs import open_output
 
 __all__ = ["AudioSink", "open_sink"]
 

@@ -9,12 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from codectool.audio.bytestream import PIECE_BYTES, ByteStream
 from codectool.audio.pcm import RawFormat
 from codectool.audio.readers import NOT_AUDIO, AudioSource, PcmSource, SoundfileSource
 from codectool.audio.wav_reader import HEAD_BYTES, is_wav, read_tags_after_data, read_wav_header
 from codectool.errors import DataError, FileError, UsageError
-from codectool.files import open_file, standard_input
+from codectool.files.bytestream import PIECE_BYTES, ByteStream
+from codectool.files.inputs import open_file
+from codectool.files.streams import standard_input
 
 __all__ = ["AudioSource", "RawFormat", "open_source"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from codectool.audio.bytestream import ByteStream
 from codectool.audio.pcm import (
     DOUBLE,
     FLOAT,
@@ -22,6 +21,7 @@ from codectool.audio.pcm import (
 )
 from codectool.audio.tags import TAG_OF_INFO, clean_tag
 from codectool.errors import DataError
+from codectool.files.bytestream import ByteStream
 
 HEAD_BYTES = 12  # "RIFF", size, "WAVE"
 FORMAT_PCM = 1

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import soundfile
 
-from codectool.audio.atomic import part_path
 from codectool.audio.formats import format_and_subtype
 from codectool.audio.pcm import raw_coding
 from codectool.audio.source import open_source
@@ -21,7 +20,8 @@ from codectool.batch.planning import BatchJob, Item, job_of
 from codectool.batch.report import Outcome, Status
 from codectool.container import AnyHeader, HeaderV0, Summary, open_reader, scan
 from codectool.errors import CodecError, DataError
-from codectool.files import open_input
+from codectool.files.inputs import open_input
+from codectool.files.outputs import part_path
 from codectool.jobs import DecodeJob, EncodeJob
 from codectool.models.registry import find
 from codectool.models.search import find_weights, weights_fingerprint

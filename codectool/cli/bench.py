@@ -27,7 +27,7 @@ def bench(as_json: bool, **given: Any) -> int:
     whose memory is given too. The split is of 48 kHz stereo, each part alone on one thread. A frame's times
     are those of single frames pushed alone, at the 50th and the 99th percentile.
     """
-    from codectool import bench
+    from codectool.quality import bench
 
     result = bench.bench(bench.BenchJob(**given))
     if as_json:

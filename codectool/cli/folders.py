@@ -15,7 +15,8 @@ import click
 
 from codectool.cli.options import say, show
 from codectool.errors import UsageError
-from codectool.files import as_file_error, flushed, open_input, standard_output
+from codectool.files.inputs import open_input
+from codectool.files.streams import as_file_error, flushed, standard_output
 
 if TYPE_CHECKING:
     from codectool.batch import Outcome, Report

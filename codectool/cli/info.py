@@ -16,7 +16,7 @@ def info(source: str, as_json: bool) -> int:
     """Show what is in an .ecdc file, reading all of it and checking every packet."""
     from codectool.container import scan
     from codectool.errors import DataError
-    from codectool.files import open_input
+    from codectool.files.inputs import open_input
 
     with open_input(source) as stream:
         summary = scan(stream)

@@ -15,7 +15,7 @@ import click
 from codectool.cli.options import say, show
 
 if TYPE_CHECKING:
-    from codectool.install import Installed
+    from codectool.models.install import Installed
     from codectool.models.registry import ModelEntry
 
 TOKEN_WINDOW_S = 30  # the usual context when tokens are counted
@@ -64,7 +64,7 @@ def fetch(name: str, force: bool, quiet: bool) -> None:
 
     A download that broke off goes on where it ended.
     """
-    from codectool import install
+    from codectool.models import install
 
     with _byte_bar(name, quiet) as progress:
         installed = install.fetch(install.FetchJob(name, force), progress)
@@ -81,7 +81,7 @@ def import_command(source: Path, target: Path | None, force: bool, quiet: bool) 
 
     Without OUT it goes to the user's cache, where --model alone finds it.
     """
-    from codectool import install
+    from codectool.models import install
 
     _report(install.convert(install.ImportJob(source, target, force)), quiet)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from codectool.files import as_file_error
+from codectool.files.streams import as_file_error
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

@@ -14,7 +14,8 @@ from codectool.cli.options import say
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def tokens(source: str, target: str, force: bool, quiet: bool) -> None:
     """Take codes out of an .ecdc file, to .npy or .npz (int16 [levels, frames]), or back from .npz."""
-    from codectool import edits
+    from codectool.tokens.npz import TokensJob
+    from codectool.tokens.npz import tokens as convert
 
-    shape = edits.tokens(edits.TokensJob(source, target, force))
+    shape = convert(TokensJob(source, target, force))
     say(f"{target}: codes {' x '.join(map(str, shape))}", quiet)

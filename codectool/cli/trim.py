@@ -20,7 +20,7 @@ def trim(
     """Bring an .ecdc file down to a lower rate without decoding: the result is what encoding there gives."""
     if (rate_bps is None) == (levels is None):
         raise click.UsageError("give either --bitrate or --levels")
-    from codectool import edits
+    from codectool.container import editing
 
-    written = edits.trim_file(edits.TrimJob(source, target, levels, rate_bps, force))
+    written = editing.trim_file(editing.TrimJob(source, target, levels, rate_bps, force))
     say(f"{target}: {written} bytes", quiet)

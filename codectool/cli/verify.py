@@ -18,7 +18,7 @@ def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:
 
     Version 0 files have no checksums: of them only the header, the length and the scales can be checked.
     """
-    from codectool import edits
+    from codectool.container import editing
     from codectool.errors import DataError, FileError, WeightsError
 
     codes = {0}
@@ -26,7 +26,7 @@ def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:
         verdict = "good"
         complete: bool | None = False
         try:
-            summary = edits.verify(source)
+            summary = editing.verify(source)
         except (DataError, FileError) as error:
             damage = [str(error)]
             codes.add(error.exit_code)

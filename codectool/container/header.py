@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import BinaryIO
 
 from codectool.container.bits import WORD_BITS, packed_bytes
-from codectool.container.source import read_up_to
 from codectool.errors import DataError, UsageError
+from codectool.files.lookahead import read_up_to
 
 MAGIC = b"ECDC"
 VERSION = 1

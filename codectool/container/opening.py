@@ -6,9 +6,9 @@ from typing import BinaryIO, TypeAlias
 
 from codectool.container.header import Header
 from codectool.container.reader import Reader
-from codectool.container.source import read_up_to
 from codectool.container.v0 import MAGIC, HeaderV0
 from codectool.container.v0_reader import LanguageModelFinder, ReaderV0
+from codectool.files.lookahead import read_up_to
 
 AnyHeader: TypeAlias = Header | HeaderV0
 AnyReader: TypeAlias = Reader | ReaderV0

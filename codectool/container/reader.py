@@ -20,9 +20,9 @@ from codectool.container.packets import (
     unpack_audio,
     unpack_last,
 )
-from codectool.container.source import ByteSource
 from codectool.container.tags import decode_tags
 from codectool.errors import DataError, UsageError
+from codectool.files.lookahead import ByteSource
 
 GAPS_KEPT = 1000  # a hostile file could make one of every few bytes
 FAILED_CHECKS_FACTOR = 8  # honest damage fails about one check of each byte

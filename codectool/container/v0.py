@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from codectool.container.source import read_up_to
 from codectool.errors import DataError, UsageError
+from codectool.files.lookahead import read_up_to
 from codectool.models.registry import MODELS, ModelEntry
 
 MAGIC = b"ECDC\x00"  # with the version

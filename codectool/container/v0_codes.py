@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from codectool.container.arithmetic import ArithmeticDecoder, ArithmeticEncoder, Bounds
 from codectool.container.bits import Codes
-from codectool.container.source import ByteSource
+from codectool.container.v0_arithmetic import ArithmeticDecoder, ArithmeticEncoder, Bounds
 from codectool.errors import DataError
+from codectool.files.lookahead import ByteSource
 
 CODE_BITS = 10
 GROUP_FRAMES = 4  # frames that fill whole bytes, whatever the number of levels

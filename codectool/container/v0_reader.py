@@ -11,10 +11,10 @@ import numpy as np
 from codectool.container.bits import Codes
 from codectool.container.header import SCALE
 from codectool.container.reader import GAPS_KEPT, Audio, Event, Gap
-from codectool.container.source import CHUNK_BYTES, ByteSource
 from codectool.container.v0 import HeaderV0, read_header_v0
 from codectool.container.v0_codes import Predictor, unpack_plain, unpack_predicted
 from codectool.errors import DataError, UsageError, WeightsError
+from codectool.files.lookahead import CHUNK_BYTES, ByteSource
 
 LanguageModelFinder: TypeAlias = Callable[[HeaderV0], Predictor]
 

@@ -18,8 +18,8 @@ from codectool.nn.elu import Elu
 from codectool.nn.layer import Chain, Layer
 from codectool.nn.quantizer import ResidualVectorQuantizer
 from codectool.nn.recurrent import ResidualLSTM
-from codectool.nn.reflected import ReflectedConvolution, TransposedConvolution
 from codectool.nn.seanet import ResidualBlock
+from codectool.nn.seanet_convolution import ReflectedConvolution, TransposedConvolution
 
 OUTER_KERNEL = 7  # of the first and the last convolution on each side
 LSTM_LAYERS = 2

@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 
 from codectool import __version__
 from codectool.errors import FileError, WeightsError
-from codectool.files import as_file_error
+from codectool.files.streams import as_file_error
 from codectool.models.registry import Download
 
 try:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from codectool.engines.blocks import on_threads
+from codectool.engines.trial import blocks_join
 from codectool.errors import UsageError, WeightsError
 from codectool.models.checkpoints import check_finite, differences, read_checkpoint, read_safetensors
 from codectool.models.registry import MODELS, ModelEntry, find
 from codectool.models.search import find_weights, is_pickled
-from codectool.nn.blocks import on_threads
 from codectool.nn.linear import fast_bfloat16, pack
-from codectool.nn.trial import blocks_join
 
 if TYPE_CHECKING:
     from codectool.models.encodec import EncodecCodec

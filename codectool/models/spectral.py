@@ -45,7 +45,7 @@ COMPRESSION = 0.3  # exponent for magnitudes, which brings loud and quiet bins t
 LOG_MAGNITUDE_MAXIMUM = (
     5.0  # natural log; a full-scale sine reaches 2.1, so this only stops runaway exponents
 )
-BEARS_BFLOAT16 = True  # scores change by 3 % of their errors at most (tests/measurements/precision.csv)
+BEARS_BFLOAT16 = True  # scores change by 3 % of their errors at most (benchmarks/precision.csv)
 INITIAL_LOG_MAGNITUDE = -5.0  # an untrained decoder is quiet, like most bins of most frames
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from codectool.nn.elu import elu
 from codectool.nn.layer import Layer, State
-from codectool.nn.reflected import ReflectedConvolution
+from codectool.nn.seanet_convolution import ReflectedConvolution
 
 RESIDUAL_KERNEL = 3
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from codectool.jobs import DecodeJob, EncodeJob
+from codectool.pipeline.decode_loop import decode_blocks
 from codectool.pipeline.decoding import DecodeResult, decode
 from codectool.pipeline.encoding import EncodeResult, encode, encode_all
-from codectool.pipeline.playing import decode_blocks
 
 __all__ = [
     "DecodeJob",

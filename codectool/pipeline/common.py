@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from codectool.models.loading import LoadedModel
-from codectool.session import usable_threads
+from codectool.sessions.streaming import usable_threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from codectool.audio.atomic import open_output
 from codectool.container import Header, HeaderV0, ReaderV0, Writer, copy, open_reader
 from codectool.errors import UsageError
-from codectool.files import open_input, refuse_same
+from codectool.files.inputs import open_input, refuse_same
+from codectool.files.outputs import open_output
 from codectool.jobs import ConvertJob, packet_frames
 from codectool.models.search import find_weights, weights_fingerprint
-from codectool.pipeline.entropy import language_model_of
+from codectool.pipeline.v0_language_model import language_model_of
 
 
 def convert(job: ConvertJob) -> int:

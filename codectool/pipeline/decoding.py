@@ -9,13 +9,13 @@ from typing import BinaryIO
 from codectool.audio.sink import open_sink
 from codectool.container import AnyHeader, AnyReader, Gap, HeaderV0, Summary, open_reader, scan
 from codectool.errors import DataError, UsageError, WeightsError
-from codectool.files import open_input, refuse_same
+from codectool.files.inputs import open_input, refuse_same
 from codectool.jobs import DecodeJob, packet_frames
 from codectool.models.loading import LoadedModel, load
 from codectool.models.registry import MODELS
 from codectool.pipeline.common import Loader, Progress, at_once_s
-from codectool.pipeline.entropy import BOUND_TO_MACHINE, language_model_of
-from codectool.pipeline.playing import Part, decode_blocks
+from codectool.pipeline.decode_loop import Part, decode_blocks
+from codectool.pipeline.v0_language_model import BOUND_TO_MACHINE, language_model_of
 
 
 @dataclass

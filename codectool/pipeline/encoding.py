@@ -10,22 +10,22 @@ from typing import TypeAlias
 
 import numpy as np
 
-from codectool.audio.atomic import open_output
 from codectool.audio.mix import mix_to_mono
 from codectool.audio.pcm import Block
 from codectool.audio.resample import Resampler
 from codectool.audio.source import AudioSource, open_source
 from codectool.container import Codes
 from codectool.container.tags import encode_tags
-from codectool.files import refuse_same
+from codectool.files.inputs import refuse_same
+from codectool.files.outputs import open_output
 from codectool.jobs import EncodeJob
 from codectool.models.loading import LoadedModel, load
 from codectool.models.registry import ModelEntry, find
 from codectool.pipeline.common import Loader, Progress, at_once_s, one_ahead
 from codectool.pipeline.writing import losses_v0, open_writer, stated_samples
-from codectool.segment_session import SegmentEncoderSession
-from codectool.session import EncoderSession
-from codectool.together import Whole, encode_together
+from codectool.sessions.batching import Whole, encode_together
+from codectool.sessions.segments import SegmentEncoderSession
+from codectool.sessions.streaming import EncoderSession
 
 PCM_BITS = 16  # what sizes are compared with
 

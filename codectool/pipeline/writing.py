@@ -9,7 +9,7 @@ from codectool.audio.source import AudioSource
 from codectool.container import Writer, WriterV0
 from codectool.jobs import EncodeJob
 from codectool.models.loading import LoadedModel
-from codectool.pipeline.entropy import BOUND_TO_MACHINE, language_model_of
+from codectool.pipeline.v0_language_model import BOUND_TO_MACHINE, language_model_of
 
 
 def open_writer(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from codectool.audio.atomic import open_atomic
 from codectool.audio.pcm import RATE_MAX_HZ
 from codectool.errors import CodecError, FileError, UsageError
+from codectool.files.outputs import open_atomic
 from codectool.models.registry import DEFAULT_MODEL, find
 from codectool.quality.codecs import PEERS, Codec, HouseCodec
 from codectool.quality.metrics import available_metrics

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,10 +81,3 @@ def noise() -> Callable[..., np.ndarray]:
         return (levels / (1 << 15)).astype(np.float32)
 
     return make
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of the test's own, and the current one."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path

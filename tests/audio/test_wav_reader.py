@@ -5,9 +5,9 @@ import struct
 
 import pytest
 
-from codectool.audio.bytestream import ByteStream
 from codectool.audio.wav_reader import read_tags_after_data, read_wav_header
 from codectool.errors import CodecError, DataError
+from codectool.files.bytestream import ByteStream
 from tests.audio import fuzz_wav
 
 UNKNOWN_SIZES = [0, 0xFFFFFFFF, 0x7FFFF000, 0x7FFFF000 - 1, 0x7FFFFFFE, 0x80000000]

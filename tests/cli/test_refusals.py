@@ -12,7 +12,7 @@ import soundfile
 
 from codectool import pipeline
 from tests.cli.conftest import Ran
-from tests.cli.small_models import noise_codec, write_incomplete_weights
+from tests.small_models import noise_codec, write_incomplete_weights
 
 Codec = Callable[..., Ran]
 USAGE, DATA, FILE, WEIGHTS = 2, 3, 4, 5

@@ -1,4 +1,4 @@
-"""Damaged and forged files, and what must hold of each; `tests.robustness.mutations` makes a million.
+"""Damaged and forged files, and what must hold of each; `benchmarks.robustness.mutations` makes a million.
 
 Checked of every file: nothing but CodecError is raised, every change is found, audio that comes is the
 original's at its place, and its time is bounded; of every 50th also that it reads the same a few bytes at a

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from codectool.container import HeaderV0, Predictor, WriterV0
-from codectool.container.arithmetic import RANGE_BITS, Bounds
 from codectool.container.bits import Codes
+from codectool.container.v0_arithmetic import RANGE_BITS, Bounds
 
 CODES = 1024
 

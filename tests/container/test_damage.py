@@ -9,8 +9,8 @@ import pytest
 from codectool.container import Gap, Reader
 from codectool.container.packets import COUNTS, HEAD, SYNC, Flag
 from codectool.container.reader import FAILED_CHECKS_FACTOR, GAPS_KEPT
-from codectool.container.source import CHUNK_BYTES
 from codectool.errors import DataError
+from codectool.files.lookahead import CHUNK_BYTES
 
 from .samples import (
     Pipe,

@@ -22,7 +22,7 @@ from codectool.models.loading import LoadedModel
 from codectool.models.registry import find
 from codectool.nn.linear import pack
 from codectool.pipeline import decode, encode
-from codectool.session import DecoderSession, EncoderSession
+from codectool.sessions.streaming import DecoderSession, EncoderSession
 from tests.streams import decoded, encoded
 
 LEVELS, CODEBOOK_SIZE, HOP_SAMPLES = 3, 16, 320

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 
 from codectool.container import Audio, HeaderV0, open_reader
+from codectool.engines.blocks import on_threads
 from codectool.errors import WeightsError
 from codectool.models.encodec_lm import LanguageModel, load_language_model
 from codectool.models.registry import find
-from codectool.nn.blocks import on_threads
 from tests.container.samples_v0 import make_codes_v0, make_file_v0
 
 TOTAL = 2**24

@@ -12,8 +12,8 @@ from codectool.nn.convolution import CausalConvolution, ConvNeXtBlock, Pointwise
 from codectool.nn.layer import Chain, Layer
 from codectool.nn.linear import pack
 from codectool.nn.recurrent import ResidualLSTM
-from codectool.nn.reflected import ReflectedConvolution, TransposedConvolution
 from codectool.nn.seanet import ResidualBlock
+from codectool.nn.seanet_convolution import ReflectedConvolution, TransposedConvolution
 from codectool.nn.transform import Analysis, Synthesis
 
 from .contract import check_contract

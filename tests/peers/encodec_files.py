@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.machine import description
 from codectool.container import AnyReader, Audio, HeaderV0, open_reader
 from codectool.container.v0 import MODEL_NAMES
 from codectool.models.encodec_lm import PAST_S, LanguageModel, load_language_model
 from codectool.models.registry import find
 from tests.container.samples_v0 import Segments, make_codes_v0, make_file_v0, make_scales
-from tests.measurements.machine import description
 from tests.peers.reference import patched_compress, reference_package
 
 SAMPLES = (1, 319, 320, 321, 6_720, 24_000, 47_520, 47_521, 47_999, 48_000, 48_001, 95_041, 168_013)

@@ -1,4 +1,4 @@
-"""EnCodec's networks against its published code; `python -m tests.peers.encodec_equality` compares more.
+"""EnCodec's networks against its published code; `python -m benchmarks.peers.encodec_equality` compares more.
 
 Needs `pip install --no-deps encodec` and einops.
 """
@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.peers.encodec_equality import CHANGED_CODES, compare, decoded, encoded, proofs, signal
 from codectool.models.encodec import EncodecCodec
 from codectool.nn.overlap import OverlapAdd
 from tests.peers import reference
-from tests.peers.encodec_equality import CHANGED_CODES, compare, decoded, encoded, proofs, signal
 
 pytestmark = pytest.mark.skipif(not reference.is_installed(), reason="encodec and einops are not installed")
 

@@ -1,0 +1,53 @@
+"""Whole .ecdc files without a model: verify them, and keep their lower levels only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codectool.container.opening import AnyHeader, open_reader
+from codectool.container.summary import Summary, scan
+from codectool.container.trimming import trim
+from codectool.errors import UsageError
+from codectool.files.inputs import open_input, refuse_same
+from codectool.files.outputs import open_output
+
+
+@dataclass(frozen=True)
+class TrimJob:
+    """Which levels of a file to keep: a number of them, or as many as a rate in bits a second pays for."""
+
+    source: str
+    target: str
+    levels: int | None = None
+    rate_bps: float | None = None
+    overwrite: bool = False
+
+
+def verify(source: str) -> Summary:
+    """Read a file to its end and check every packet; DataError when not even its header is good."""
+    with open_input(source) as stream:
+        return scan(stream)
+
+
+def trim_file(job: TrimJob) -> int:
+    """Write a copy with the lower levels only, as encoding at the lower rate would; return its bytes.
+
+    UsageError when the file has no such levels, DataError when it is damaged.
+    """
+    refuse_same(job.source, job.target)
+    with open_input(job.source) as stream:
+        reader = open_reader(stream)
+        levels = job.levels if job.levels is not None else _levels_for(reader.header, job.rate_bps or 0.0)
+        with open_output(job.target, overwrite=job.overwrite) as output:
+            return trim(reader, output, levels)
+
+
+def _levels_for(header: AnyHeader, rate_bps: float) -> int:
+    level_bps = header.nominal_bps / header.levels
+    levels = int(rate_bps / level_bps + 1e-9)
+    if not 1 <= levels <= header.levels:
+        raise UsageError(
+            f"{rate_bps / 1000:g} kbps is not possible: the file has {level_bps / 1000:g} to "
+            f"{header.nominal_bps / 1000:g} kbps in steps of {level_bps / 1000:g}"
+        )
+    return levels

@@ -1,0 +1,94 @@
+"""Put the weights of a model where they are found: downloaded, or converted from a published checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from codectool.errors import WeightsError
+from codectool.files.inputs import open_file
+from codectool.files.outputs import open_atomic
+from codectool.models.checkpoints import write_checkpoint
+from codectool.models.fetching import SHA256_DIGITS, alone_in, downloaded
+from codectool.models.loading import Checkpoint, identify
+from codectool.models.registry import ModelEntry, find
+from codectool.models.search import cache_folder, how_to_get, weights_fingerprint, weights_places
+
+
+@dataclass(frozen=True)
+class FetchJob:
+    """Whose published weights to download; with `overwrite`, also if there are some."""
+
+    name: str
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class ImportJob:
+    """Which checkpoint to convert, and into which file; without one, where the model's name finds it."""
+
+    source: Path
+    target: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Installed:
+    """Weights that are in place, and what is to be said about how they came there."""
+
+    entry: ModelEntry
+    path: Path
+    fingerprint: bytes
+    note: str = ""
+
+
+def fetch(job: FetchJob, progress: Callable[[int], None] | None = None) -> Installed:
+    """Download the published weights of a model into the user's cache, as safetensors.
+
+    Raises WeightsError when there are none, or they are not what was published, and FileError when the
+    network or the disk fails. `progress` is told how many bytes are there.
+    """
+    entry = find(job.name)
+    folder = cache_folder()
+    with alone_in(folder):
+        here = next((place for place in weights_places(entry) if place.is_file()), None)
+        if here is not None and not job.overwrite:
+            with suppress(WeightsError):  # those that are damaged are fetched anew
+                return Installed(entry, here, weights_fingerprint(here), "they were here already")
+        if entry.download is None:
+            raise WeightsError(f"{job.name}: no download is known that could be checked: {how_to_get(entry)}")
+        with downloaded(entry.download, folder, progress) as (path, sha256):
+            origin = {"source": entry.download.url, "source_sha256": sha256}
+            installed = _store(identify(path), folder / entry.weights_file, origin, overwrite=True)
+    return replace(installed, note=_checked_by(entry.download.sha256, sha256))
+
+
+def convert(job: ImportJob) -> Installed:
+    """Convert a checkpoint in any spelling that `models.checkpoints` reads to safetensors.
+
+    Which model it is of, its tensors tell. Raises WeightsError when it is of none or damaged, and FileError
+    when it cannot be read, or the output exists or cannot be written.
+    """
+    with open_file(job.source):  # which says what is wrong, if it cannot be
+        checkpoint = identify(job.source)
+    origin = {"source": job.source.name}
+    if job.target is not None:
+        return _store(checkpoint, job.target, origin, job.overwrite)
+    with alone_in(cache_folder()):
+        target = cache_folder() / checkpoint.entry.weights_file
+        return _store(checkpoint, target, origin, job.overwrite)
+
+
+def _store(checkpoint: Checkpoint, target: Path, origin: dict[str, str], overwrite: bool) -> Installed:
+    entry = checkpoint.entry
+    with open_atomic(target, overwrite=overwrite) as file:
+        write_checkpoint(file, checkpoint.tensors, {"model": entry.name, "licence": entry.licence, **origin})
+    return Installed(entry, target, weights_fingerprint(target))
+
+
+def _checked_by(published: str, found: str) -> str:
+    if len(published) == SHA256_DIGITS:
+        return ""
+    return f"only the beginning of their sha256 is published, {published}, and checked; all of it is {found}"

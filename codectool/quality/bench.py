@@ -1,0 +1,271 @@
+"""How fast this machine codes: rates, where the time goes, the delay of one frame, memory, and starting."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from codectool import pipeline
+from codectool.audio.mix import mix_to_mono
+from codectool.audio.pcm import Block
+from codectool.audio.resample import Resampler
+from codectool.audio.sink import open_sink
+from codectool.audio.source import open_source
+from codectool.container import Codes, Header, Reader, Writer
+from codectool.container.header import PACKET_FRAMES
+from codectool.engines.blocks import on_threads
+from codectool.errors import CodecError, UsageError
+from codectool.jobs import DecodeJob, EncodeJob
+from codectool.models.loading import LoadedModel, load
+from codectool.models.registry import DEFAULT_MODEL, find
+from codectool.sessions.streaming import DecoderSession, EncoderSession
+
+RECORDING_RATE_HZ, RECORDING_CHANNELS = 48_000, 2  # what most recordings are: read, mixed and resampled
+PIECE_S = 8.0  # of what is timed part by part: as long as blocks that are computed together
+# Not by getrusage, which counts what the parent had before the process became another.
+PEAK_MEMORY = """
+import pathlib, sys
+from codectool.__main__ import run
+run(sys.argv[1:])
+status = pathlib.Path("/proc/self/status")  # elsewhere than on Linux, nothing is printed
+print(status.read_text().split("VmHWM:")[1].split()[0] if status.exists() else "", end="")
+"""
+LATENCY_FRAMES = 600
+LATENCY_WARM_UP_FRAMES = 50
+
+
+@dataclass(frozen=True)
+class BenchJob:
+    """What to measure; `threads` of None are as many as torch may use."""
+
+    model: str = DEFAULT_MODEL
+    weights: Path | None = None
+    device: str = "cpu"
+    precision: str = "auto"
+    threads: int | None = None
+    duration_s: float = 60.0
+    rounds: int = 5
+    levels: int = 8
+
+
+@dataclass
+class BenchResult:
+    """Figures by name, with their unit in it; a split is milliseconds of one thread a second of audio."""
+
+    facts: dict[str, str | int | float | bool] = field(default_factory=dict)
+    encode_split_ms: dict[str, float] = field(default_factory=dict)
+    decode_split_ms: dict[str, float] = field(default_factory=dict)
+
+
+def bench(job: BenchJob) -> BenchResult:
+    """Measure on audio made up for it; medians of `rounds`. UsageError for numbers that cannot be."""
+    entry = find(job.model)
+    entry.check_levels(job.levels)
+    if not entry.causal:
+        raise UsageError(f"{entry.name} codes in segments or whole recordings, and the bench times streams")
+    if not 1 <= job.duration_s < math.inf or job.rounds < 1 or (job.threads or 1) < 1:
+        raise UsageError("at least 1 second, 1 round and 1 thread are needed")
+    if job.threads is not None:
+        torch.set_num_threads(job.threads)
+    model = load(job.model, job.weights, job.device, job.precision)
+    recording = made_up(job.duration_s, RECORDING_RATE_HZ, RECORDING_CHANNELS)
+    audio = made_up(job.duration_s, model.entry.sample_rate_hz, 1)
+    result = BenchResult()
+    result.facts = {
+        "model": model.entry.name,
+        "device": job.device,
+        "precision": job.precision,
+        "threads": torch.get_num_threads(),
+        "joined_blocks": model.joins_blocks,
+        "levels": job.levels,
+        "audio_s": job.duration_s,
+    }
+    result.facts |= _in_memory(job, model, audio)
+    result.facts |= _files(job, model, recording)
+    result.encode_split_ms, result.decode_split_ms = _splits(job, model, recording)
+    result.facts |= _latencies(job, model, audio)
+    result.facts |= _start(job)
+    return result
+
+
+def made_up(duration_s: float, rate_hz: int, channels: int) -> Block:
+    """Return noise whose level swells and falls, as `[channels, samples]`."""
+    samples = round(duration_s * rate_hz)
+    swell = 0.05 * (1 + np.sin(np.arange(samples, dtype=np.float32) * (2 * np.pi / rate_hz)))
+    noise = np.random.default_rng(0).standard_normal((channels, samples), dtype=np.float32)
+    audio: Block = noise * swell
+    return audio
+
+
+def median_s(function: Callable[[], object], rounds: int) -> float:
+    """Return the median of the times that so many calls take, after one that is not counted."""
+    times_s = []
+    for _ in range(rounds + 1):
+        started_s = time.perf_counter()
+        function()
+        times_s.append(time.perf_counter() - started_s)
+    return statistics.median(times_s[1:])
+
+
+def _in_memory(job: BenchJob, model: LoadedModel, audio: Block) -> dict[str, float]:
+    codes = _encoded(EncoderSession(model, job.levels), audio)
+    encode_s = median_s(lambda: _encoded(EncoderSession(model, job.levels), audio), job.rounds)
+    decode_s = median_s(lambda: _decoded(DecoderSession(model), codes), job.rounds)
+    return {
+        "encode_times_real_time": job.duration_s / encode_s,
+        "decode_times_real_time": job.duration_s / decode_s,
+    }
+
+
+def _encoded(session: EncoderSession, audio: Block) -> Codes:
+    return np.concatenate([session.push(audio), session.finish()], axis=1)
+
+
+def _decoded(session: DecoderSession, codes: Codes) -> Block:
+    return np.concatenate([session.push(codes), session.finish()], axis=1)
+
+
+def _files(job: BenchJob, model: LoadedModel, recording: Block) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        source, coded, back = (str(Path(folder, name)) for name in ("in.wav", "out.ecdc", "back.wav"))
+        with open_sink(source, rate_hz=RECORDING_RATE_HZ, channels=RECORDING_CHANNELS) as sink:
+            sink.write(recording)
+        encoding = EncodeJob(source, coded, levels=job.levels, model=job.model, overwrite=True)
+        decoding = DecodeJob(coded, back, overwrite=True)
+        encode_s = median_s(lambda: pipeline.encode(encoding, loader=lambda *_: model), job.rounds)
+        decode_s = median_s(lambda: pipeline.decode(decoding, loader=lambda *_: model), job.rounds)
+        command = ["-m", "codectool", "encode", source, coded, "-f", "-q", "--levels", str(job.levels)]
+        command += ["--model", job.model, "--device", job.device, "--precision", job.precision]
+        command += ["--weights", str(job.weights)] if job.weights is not None else []
+        process_s = median_s(partial(_run, job, *command), 3)
+        peak_kib = _run(job, "-c", PEAK_MEMORY, *command[2:])
+    return {
+        "file_encode_times_real_time": job.duration_s / encode_s,
+        "file_decode_times_real_time": job.duration_s / decode_s,
+        "process_encode_times_real_time": job.duration_s / process_s,
+        "process_peak_memory_mib": float(peak_kib or 0) / 1024,
+    }
+
+
+def _splits(job: BenchJob, model: LoadedModel, recording: Block) -> tuple[dict[str, float], dict[str, float]]:
+    """Time each part of both loops alone, on one thread."""
+    seconds = min(PIECE_S, job.duration_s)
+    recording = recording[:, : round(seconds * RECORDING_RATE_HZ)]
+    model_hz, hop, codec = model.entry.sample_rate_hz, model.entry.hop_samples, model.codec
+    audio = Resampler(RECORDING_RATE_HZ, model_hz, 1).push(mix_to_mono(recording))
+    with tempfile.TemporaryDirectory() as folder, on_threads(1), torch.inference_mode():
+        x = torch.from_numpy(audio[:, : audio.shape[1] // hop * hop, None]).to(job.device)
+        latents = codec.encoder.step(x, codec.encoder.initial_state(1))[0]
+        codes = codec.quantizer.encode(latents, job.levels)
+        packed = _packed(model, codes)
+        path = Path(folder, "a.wav")
+        _write_wav(path, recording)
+        encode = {
+            "read_and_mix": lambda: _read_wav(path),
+            "resample": lambda: Resampler(RECORDING_RATE_HZ, model_hz, 1).push(recording[:1]),
+            "network": lambda: codec.encoder.step(x, codec.encoder.initial_state(1))[0].cpu(),
+            "rvq": lambda: codec.quantizer.encode(latents, job.levels).cpu(),
+            "container": lambda: _packed(model, codes),
+        }
+        decode = {
+            "container": lambda: list(Reader(io.BytesIO(packed))),
+            "rvq": lambda: codec.quantizer.decode(codes).cpu(),
+            "network": lambda: codec.decoder.step(latents, codec.decoder.initial_state(1))[0].cpu(),
+            "resample": lambda: Resampler(model_hz, RECORDING_RATE_HZ, 1).push(audio),
+            "write": lambda: _write_wav(path, recording[:1]),
+        }
+        encode_ms, decode_ms = (
+            {name: 1000 * median_s(part, job.rounds) / seconds for name, part in parts.items()}
+            for parts in (encode, decode)
+        )
+    return encode_ms, decode_ms
+
+
+def _read_wav(path: Path) -> list[Block]:
+    with open_source(path) as source:
+        return [mix_to_mono(block) for block in source.blocks()]
+
+
+def _write_wav(path: Path, audio: Block) -> None:
+    with open_sink(path, rate_hz=RECORDING_RATE_HZ, channels=audio.shape[0], overwrite=True) as sink:
+        sink.write(audio)
+
+
+def _packed(model: LoadedModel, codes: Tensor) -> bytes:
+    """Return a file of codes `[1, levels, frames]`."""
+    entry, stream = model.entry, io.BytesIO()
+    header = Header(
+        model=entry.name,
+        fingerprint=model.fingerprint,
+        model_rate_hz=entry.sample_rate_hz,
+        hop_samples=entry.hop_samples,
+        bits_per_code=entry.code_bits,
+        levels=codes.shape[1],
+        streams=1,
+        original_rate_hz=entry.sample_rate_hz,
+        original_channels=1,
+        frames_per_packet=PACKET_FRAMES,
+    )
+    writer = Writer(stream, header)
+    writer.write_codes(codes.cpu().numpy().astype(np.uint16))
+    writer.finish(0)
+    return stream.getvalue()
+
+
+def _latencies(job: BenchJob, model: LoadedModel, audio: Block) -> dict[str, float]:
+    """Time single frames through whole sessions on one thread."""
+    hop = model.entry.hop_samples
+    encoder = EncoderSession(model, job.levels, block_frames=1, threads=1)
+    decoder = DecoderSession(model, block_frames=1, threads=1)
+    times_ms: dict[str, list[float]] = {"encode": [], "decode": []}
+    with on_threads(1):
+        for frame in range(LATENCY_WARM_UP_FRAMES + LATENCY_FRAMES):
+            first = frame * hop % (audio.shape[1] - hop + 1)
+            started_s = time.perf_counter()
+            codes = encoder.push(audio[:, first : first + hop])
+            encoded_s = time.perf_counter()
+            decoder.push(codes)
+            times_ms["encode"].append(1000 * (encoded_s - started_s))
+            times_ms["decode"].append(1000 * (time.perf_counter() - encoded_s))
+    return {
+        f"frame_{way}_ms_p{percent}": float(np.percentile(values[LATENCY_WARM_UP_FRAMES:], percent))
+        for way, values in times_ms.items()
+        for percent in (50, 99)
+    }
+
+
+def _start(job: BenchJob) -> dict[str, float]:
+    """Time processes that import torch only, and that also get ready to code."""
+    loading = "import sys, pathlib; from codectool.models.loading import load; "
+    loading += "load(sys.argv[1], pathlib.Path(sys.argv[4]) if sys.argv[4:] else None, *sys.argv[2:4])"
+    given = [job.model, job.device, job.precision, *([str(job.weights)] if job.weights is not None else [])]
+    programs = {"import_torch": "import torch", "import_torch_and_load_model": loading}
+    return {
+        f"{name}_s": median_s(partial(_run, job, "-c", program, *given), 3)
+        for name, program in programs.items()
+    }
+
+
+def _run(job: BenchJob, *arguments: str) -> str:
+    """Run Python in a process of its own, with the threads of the job; return what it prints."""
+    environment = os.environ | ({"OMP_NUM_THREADS": str(job.threads)} if job.threads is not None else {})
+    done = subprocess.run(
+        [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, env=environment, check=False
+    )
+    if done.returncode:
+        raise CodecError(f"a process that was to be timed ended with exit code {done.returncode}")
+    return done.stdout

@@ -1,0 +1,1 @@
+"""Streams being encoded or decoded: the only owners of changing state."""

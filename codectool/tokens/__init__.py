@@ -1,0 +1,1 @@
+"""Codes as arrays for other programs: formats, each a pair of write and read. No torch."""

@@ -1,0 +1,91 @@
+"""The trial finds layers whose results depend on how many rows they get at a time."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from codectool.engines.trial import blocks_join
+from codectool.nn.convolution import CausalConvolution, Pointwise
+from codectool.nn.layer import Chain, Layer
+from codectool.nn.quantizer import ResidualVectorQuantizer
+
+
+class Exact(nn.Module):
+    """The same for each row, to the last bit, whatever the others."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 0.7
+
+
+class InTwoHalves(Exact):
+    """The same but for rounding where there are many rows, as of a kernel that sums in another order."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 0.7 if x.shape[1] < 300 else (x * 0.35).double().add(x.double() * 0.35 + 1e-7).float()
+
+
+class Unbounded(Pointwise):
+    """A layer that says it remembers everything."""
+
+    receptive_field = None
+
+
+class ExactQuantizer(ResidualVectorQuantizer):
+    """A quantizer whose products are summed one by one."""
+
+    def scores(self, residual: Tensor, level: int) -> Tensor:
+        return (residual[:, None] * self.codebooks[level]).cumsum(dim=2)[..., -1]
+
+
+def quantizer(kind: type[ResidualVectorQuantizer] = ExactQuantizer) -> ResidualVectorQuantizer:
+    torch.manual_seed(0)
+    made = kind(2, 16, 8)
+    made.set_codebooks(torch.randn(2, 16, 8))
+    return made
+
+
+def layer(*modules: nn.Module) -> Layer:
+    return Chain([Pointwise(module) for module in modules])
+
+
+def test_what_is_exact_passes() -> None:
+    assert blocks_join(layer(Exact(), Exact()), quantizer(), layer(Exact()))
+
+
+def test_rounding_that_depends_on_the_rows_is_found_in_every_part() -> None:
+    exact, other = layer(Exact()), layer(Exact(), InTwoHalves())
+    assert not blocks_join(other, quantizer(), exact)
+    assert not blocks_join(exact, quantizer(), other)
+
+    class Other(ExactQuantizer):
+        def scores(self, residual: Tensor, level: int) -> Tensor:
+            return super().scores(residual, level) * (1 if len(residual) < 300 else 1 + 1e-6)
+
+    assert not blocks_join(exact, quantizer(Other), exact)
+
+
+def test_rounding_that_depends_on_the_streams_side_by_side_is_found() -> None:
+    class Other(Exact):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * 0.7 if x.shape[0] == 1 else x * 0.7 + 1e-6
+
+    exact = layer(Exact())
+    assert not blocks_join(layer(Other()), quantizer(), exact)
+    assert blocks_join(exact, quantizer(), layer(Other()))  # decoders get one stream at a time
+
+
+def test_a_state_is_carried_between_pieces() -> None:
+    delay = CausalConvolution(1, 1, 3).requires_grad_(False)
+    delay.convolution.weight.copy_(torch.tensor([[[1.0, 0.0, 0.0]]]))
+    assert delay.convolution.bias is not None
+    delay.convolution.bias.zero_()  # sums with zeros are exact in any order
+    assert blocks_join(Chain([delay]), quantizer(), layer(Exact()))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_unbounded_reach_never_joins(place: int) -> None:
+    layers = [layer(Exact()), layer(Exact())]
+    layers[place] = Chain([Unbounded(Exact())])
+    assert not blocks_join(layers[0], quantizer(), layers[1])
