@@ -20,9 +20,9 @@ from benchmarks.machine import description
 from codectool.audio.pcm import RawFormat
 from codectool.audio.source import open_source
 from codectool.container import Codes, Reader, Writer
-from codectool.jobs import EncodeJob
-from codectool.models.loading import LoadedModel, load
-from codectool.pipeline import decode_blocks
+from codectool.models.loaded import LoadedModel
+from codectool.models.loading import load
+from codectool.pipeline import EncodeJob, decode_blocks
 from codectool.pipeline.encoding import encode_blocks, pieces_of
 from codectool.sessions.streaming import EncoderSession
 

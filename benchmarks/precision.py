@@ -17,7 +17,8 @@ from benchmarks.machine import write_table
 from codectool.audio.mix import mix_to_mono
 from codectool.audio.resample import Resampler
 from codectool.audio.source import open_source
-from codectool.models.loading import LoadedModel, load
+from codectool.models.loaded import LoadedModel
+from codectool.models.loading import load
 from codectool.quality.mel import mel_distance_db
 from codectool.quality.metrics import pesq_wb, si_sdr_db, stoi
 from codectool.sessions.streaming import DecoderSession, EncoderSession

@@ -18,7 +18,8 @@ import torch
 
 from benchmarks.machine import write_table
 from codectool.models import spectral
-from codectool.models.loading import LoadedModel, load
+from codectool.models.loaded import LoadedModel
+from codectool.models.loading import load
 from codectool.quality.bench import made_up
 from codectool.sessions.streaming import DecoderSession, EncoderSession
 

@@ -14,7 +14,8 @@ from codectool.audio.resample import Resampler
 from codectool.audio.source import open_source
 from codectool.container import Header, Writer
 from codectool.files.outputs import open_output
-from codectool.models.loading import LoadedModel, load
+from codectool.models.loaded import LoadedModel
+from codectool.models.loading import load
 from codectool.sessions.streaming import EncoderSession
 
 RATE_BPS = 6000

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from codectool.models.loading import LoadedModel
+    from codectool.models.loaded import LoadedModel
 
 
 @pytest.fixture

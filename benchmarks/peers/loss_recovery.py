@@ -20,7 +20,8 @@ from benchmarks.machine import write_table
 from benchmarks.peers.encodec_equality import signal
 from codectool.audio.pcm import Block
 from codectool.container import Codes
-from codectool.models.loading import LoadedModel, load
+from codectool.models.loaded import LoadedModel
+from codectool.models.loading import load
 from codectool.models.registry import find
 from codectool.sessions.streaming import DecoderSession, EncoderSession
 from tests.peers.reference import ours, random_reference

@@ -10,7 +10,8 @@ from pathlib import Path, PurePath
 
 from codectool.audio.formats import FORMAT_OF_SUFFIX, format_and_subtype
 from codectool.errors import FileError, UsageError
-from codectool.jobs import DecodeJob, EncodeJob
+from codectool.pipeline import DecodeJob, EncodeJob
+from codectool.pipeline.planning import check_encode
 
 CODED_SUFFIX = ".ecdc"
 CASE_IS_ONE = sys.platform in ("win32", "darwin")  # a.ecdc and A.ecdc are one file there
@@ -95,9 +96,7 @@ def _check_folders(job: BatchJob, source: Path, target: Path) -> None:
     if isinstance(job.each, DecodeJob) and job.each.raw is None:
         format_and_subtype(f"any{job.suffix}", job.each.subtype)
     if isinstance(job.each, EncodeJob):
-        job.each.check_options()
-        if not job.each.keep_channels:  # else it depends on the channels
-            job.each.entry_and_levels()
+        check_encode(job.each)
 
 
 def _search(

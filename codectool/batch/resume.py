@@ -22,9 +22,10 @@ from codectool.container import AnyHeader, HeaderV0, Summary, open_reader, scan
 from codectool.errors import CodecError, DataError
 from codectool.files.inputs import open_input
 from codectool.files.outputs import part_path
-from codectool.jobs import DecodeJob, EncodeJob
 from codectool.models.registry import find
 from codectool.models.search import find_weights, weights_fingerprint
+from codectool.pipeline import DecodeJob, EncodeJob
+from codectool.pipeline.planning import plan_encode
 
 
 class Resumer:
@@ -79,10 +80,12 @@ class Resumer:
             return f"has version {found.version}, not {job.container.removeprefix('v')}"
         expected: AnyHeader
         if isinstance(found, HeaderV0):
-            expected = job.header_v0(found.total_samples)  # its own is only known when all is read
+            # its own length is only known when all is read
+            expected = plan_encode(job, 1).header_v0(found.total_samples, job.language_model is not None)
         else:
             with open_source(job.source, raw=job.raw) as source:
-                expected = job.header(source, self.fingerprint)
+                plan = plan_encode(job, source.channels)
+                expected = plan.header(self.fingerprint, source.rate_hz, source.channels)
         differences = (
             f"has {field.name.replace('_', ' ')} {_shown(was)}, not {_shown(would_be)}"
             for field in fields(expected)

@@ -13,7 +13,7 @@ from codectool.batch.report import Outcome, Status
 from codectool.batch.resume import Resumer, remove_part
 from codectool.batch.worker import Hand, Job
 from codectool.errors import FileError
-from codectool.jobs import EncodeJob
+from codectool.pipeline import EncodeJob
 
 HAND_FILES = 8  # short recordings for a worker to encode together,
 HAND_BYTES = 2**21  # unless they are larger in all: then they take long enough as they are

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from codectool.batch.report import Outcome, Status
 from codectool.errors import CodecError
-from codectool.jobs import DecodeJob, EncodeJob
+from codectool.pipeline import DecodeJob, EncodeJob
 
 if TYPE_CHECKING:
     from codectool.pipeline import DecodeResult, EncodeResult

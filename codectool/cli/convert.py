@@ -22,7 +22,7 @@ def convert(quiet: bool, **given: Any) -> None:
 
     What version 0 does not say has to be known: the weights, and if it is entropy-coded the language model.
     """
-    from codectool.jobs import ConvertJob
+    from codectool.pipeline.converting import ConvertJob
     from codectool.pipeline.converting import convert as convert_file
 
     written = convert_file(ConvertJob(**given))

@@ -12,7 +12,7 @@ from codectool.cli.options import default_target, language_model_options, model_
 from codectool.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from codectool.jobs import DecodeJob
+    from codectool.pipeline import DecodeJob
 
 
 @click.command()
@@ -38,7 +38,7 @@ def decode(
 
     If IN is a folder, its .ecdc files become the files of a folder OUT. What is done already is skipped.
     """
-    from codectool.jobs import DecodeJob
+    from codectool.pipeline import DecodeJob
 
     own_suffix = ".wav" if given["raw"] is None else ".raw"
     job = DecodeJob(source=source, target=target or default_target(source, own_suffix), **given)

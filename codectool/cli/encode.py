@@ -21,8 +21,7 @@ from codectool.models.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from codectool.audio.pcm import RawFormat
-    from codectool.jobs import EncodeJob
-    from codectool.pipeline import EncodeResult
+    from codectool.pipeline import EncodeJob, EncodeResult
 
 
 @click.command()
@@ -76,7 +75,7 @@ def encode(
         raise click.UsageError("--levels and --bitrate say the same thing; give one of them")
     if not all("=" in tag for tag in tags):
         raise click.UsageError("--tag takes key=value")
-    from codectool.jobs import EncodeJob
+    from codectool.pipeline import EncodeJob
 
     job = EncodeJob(
         source=source,

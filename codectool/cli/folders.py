@@ -20,7 +20,7 @@ from codectool.files.streams import as_file_error, flushed, standard_output
 
 if TYPE_CHECKING:
     from codectool.batch import Outcome, Report
-    from codectool.jobs import DecodeJob, EncodeJob
+    from codectool.pipeline import DecodeJob, EncodeJob
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

@@ -1,15 +1,12 @@
-"""Read EnCodec checkpoints in any published spelling as one, and write that one as safetensors.
+"""Read checkpoints as tensors, without running anything that a file asks for, and write them as safetensors.
 
-The one spelling has the names of the official files (encoder.model.0.conv.conv.weight), weight norm folded
-into the weights, and of each codebook only its entries (quantizer.vq.layers.0._codebook.embed). The others
-have weight norm as weight_g and weight_v or as a parametrization (both in torch.nn.utils), or the names that
-Hugging Face's transformers use (convert_encodec_checkpoint_to_pytorch.py there), or both.
+Weight norm, as weight_g and weight_v or as a parametrization (both in torch.nn.utils), is folded into the
+weights. What the tensors are called is left to the families.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,30 +16,24 @@ from safetensors.torch import save
 from torch import Tensor
 
 from codectool.errors import WeightsError
-from codectool.models.search import CODEBOOKS, codebook_names, is_pickled
+from codectool.models.search import is_pickled
 
 # Weight norm's magnitude and direction, by what their names end in (arXiv 1602.07868).
 WEIGHT_NORMS = (
     (".weight_g", ".weight_v"),
     (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
 )
-TRAINING_ONLY = (".inited", ".cluster_size", ".embed_avg")  # of a codebook; coding never reads them
 NESTED_UNDER = "best_state"  # where audiocraft's own files of the 32 kHz model have the tensors
-HUGGING_FACE_CODEBOOK = re.compile(r"quantizer\.layers\.(\d+)\.codebook\.(\w+)")
-HUGGING_FACE_LAYER = re.compile(
-    r"(encoder|decoder)\.layers\.(\d+)\.((?:block\.\d+\.|shortcut\.)?)(conv|norm|lstm)\.(.+)"
-)
-DECODER_CONVOLUTION = re.compile(r"decoder\.layers\.(\d+)\.conv\.")
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors of a checkpoint in the one spelling, float32, and its metadata.
+    """Return the tensors of a checkpoint, float32 and with weight norm folded, and its metadata.
 
     Takes safetensors, and files of torch.save as long as they hold nothing but tensors. Raises WeightsError
     for what cannot be read so, without running anything that a file asks for.
     """
     tensors, metadata = (_read_pickle(path), {}) if is_pickled(path) else read_safetensors(path)
-    return unify(tensors, path), metadata
+    return _folded(_as_float(tensors), path), metadata
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -81,46 +72,9 @@ def _is_plain(value: Tensor) -> bool:
     )
 
 
-def unify(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Return tensors of any spelling in the one; names that are not EnCodec's stay as they are."""
-    names = official_names(key for key in tensors if not key.endswith(TRAINING_ONLY))
-    if len(set(names.values())) < len(names):
-        raise WeightsError(f"{path}: holds some tensors twice, under two names")
-    for key in names:
-        if not tensors[key].is_floating_point():
-            kind = str(tensors[key].dtype).removeprefix("torch.")
-            raise WeightsError(f"{path}: {key} holds {kind}, which are not weights")
-    unified = _folded({official: tensors[key].float() for key, official in names.items()}, path)
-    codebooks = [name for name in codebook_names(unified) if name != CODEBOOKS]
-    if codebooks and codebooks[-1] != f"quantizer.vq.layers.{len(codebooks) - 1}._codebook.embed":
-        raise WeightsError(f"{path}: a codebook is missing, for its last is {codebooks[-1]}")
-    if len({unified[name].shape for name in codebooks}) > 1:
-        raise WeightsError(f"{path}: its codebooks are not all of one size")
-    return unified
-
-
-def official_names(keys: Iterable[str]) -> dict[str, str]:
-    """Return for each name of a tensor the official one, from Hugging Face's or from the official itself.
-
-    Hugging Face's leave out how a convolution is wrapped, and so which are transposed: in the decoder, those
-    directly on its list of layers but for the first and the last.
-    """
-    keys = list(keys)
-    outermost = [int(match[1]) for key in keys if (match := DECODER_CONVOLUTION.match(key))]
-    plain = {min(outermost), max(outermost)} if outermost else set()
-
-    def official(key: str) -> str:
-        if codebook := HUGGING_FACE_CODEBOOK.fullmatch(key):
-            return "quantizer.vq.layers.{}._codebook.{}".format(*codebook.groups())
-        layer = HUGGING_FACE_LAYER.fullmatch(key)
-        if layer is None:
-            return key
-        side, index, block, kind, rest = layer.groups()
-        wrapper = "convtr" if side == "decoder" and not block and int(index) not in plain else "conv"
-        inner = {"conv": f"{wrapper}.{wrapper}", "norm": f"{wrapper}.norm", "lstm": "lstm"}[kind]
-        return f"{side}.model.{index}.{block}{inner}.{rest}"
-
-    return {key: official(key) for key in keys}
+def _as_float(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors as float32; what is no weight, such as a counter, is left out."""
+    return {key: value.float() for key, value in tensors.items() if value.is_floating_point()}
 
 
 def _folded(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
@@ -156,5 +110,5 @@ def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def write_checkpoint(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors in the one spelling as safetensors."""
+    """Write tensors as safetensors."""
     file.write(save({key: value.contiguous() for key, value in tensors.items()}, dict(metadata)))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from codectool.models.family import Family
 from codectool.nn.elu import Elu
 from codectool.nn.layer import Chain, Layer
 from codectool.nn.quantizer import ResidualVectorQuantizer
@@ -41,8 +42,6 @@ class Config:
     group_norm: bool = False
     identity_skip: bool = False
     normalized: bool = False  # a segment's loudness is taken out and kept beside its codes
-    segment_samples: int | None = None
-    segment_stride_samples: int | None = None
 
     @property
     def hop_samples(self) -> int:
@@ -131,7 +130,7 @@ def build(config: Config) -> EncodecCodec:
     return EncodecCodec(config)
 
 
-# How the published names of tensors, weight norm folded, become ours, in this order.
+# How the official names of tensors, weight norm folded, become ours, in this order.
 RENAMINGS = (
     (r"^(encoder|decoder)\.model\.", r"\1.parts."),
     (r"\.block\.1\.", ".narrow."),
@@ -140,7 +139,13 @@ RENAMINGS = (
     (r"\.(conv|convtr)\.\1\.", ".convolution."),
     (r"\.(conv|convtr)\.norm\.", ".norm."),
 )
-CODEBOOK = re.compile(r"quantizer\.vq\.layers\.(\d+)\._codebook\.embed")
+OFFICIAL_CODEBOOK = re.compile(r"quantizer\.vq\.layers\.(\d+)\._codebook\.embed")
+TRAINING_ONLY = (".inited", ".cluster_size", ".embed_avg")  # of a codebook; coding never reads them
+HUGGING_FACE_CODEBOOK = re.compile(r"quantizer\.layers\.(\d+)\.codebook\.(\w+)")
+HUGGING_FACE_LAYER = re.compile(
+    r"(encoder|decoder)\.layers\.(\d+)\.((?:block\.\d+\.|shortcut\.)?)(conv|norm|lstm)\.(.+)"
+)
+HUGGING_FACE_DECODER = re.compile(r"decoder\.layers\.(\d+)\.conv\.")
 
 
 def own_name(official: str) -> str:
@@ -148,19 +153,57 @@ def own_name(official: str) -> str:
 
     The codebooks share one: they are stacked, level by level.
     """
-    if CODEBOOK.fullmatch(official):
+    if OFFICIAL_CODEBOOK.fullmatch(official):
         return "quantizer.codebooks"
     for pattern, replacement in RENAMINGS:
         official = re.sub(pattern, replacement, official)
     return official
 
 
-def state_from_official(official: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the state dict of an `EncodecCodec` from tensors under their published names."""
+def official_names(keys: Iterable[str]) -> dict[str, str]:
+    """Return for each name of a tensor the official one, from Hugging Face's or from the official itself.
+
+    Hugging Face's leave out how a convolution is wrapped, and so which are transposed: in the decoder, those
+    directly on its list of layers but for the first and the last.
+    """
+    keys = list(keys)
+    outermost = [int(match[1]) for key in keys if (match := HUGGING_FACE_DECODER.match(key))]
+    plain = {min(outermost), max(outermost)} if outermost else set()
+
+    def official(key: str) -> str:
+        if codebook := HUGGING_FACE_CODEBOOK.fullmatch(key):
+            return "quantizer.vq.layers.{}._codebook.{}".format(*codebook.groups())
+        layer = HUGGING_FACE_LAYER.fullmatch(key)
+        if layer is None:
+            return key
+        side, index, block, kind, rest = layer.groups()
+        wrapper = "convtr" if side == "decoder" and not block and int(index) not in plain else "conv"
+        inner = {"conv": f"{wrapper}.{wrapper}", "norm": f"{wrapper}.norm", "lstm": "lstm"}[kind]
+        return f"{side}.model.{index}.{block}{inner}.{rest}"
+
+    return {key: official(key) for key in keys}
+
+
+def from_published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors under our names, from those of a checkpoint with the official or Hugging Face's names.
+
+    Weight norm is folded already. ValueError when two names mean one tensor, or codebooks do not fit.
+    """
+    names = official_names(key for key in tensors if not key.endswith(TRAINING_ONLY))
+    if len(set(names.values())) < len(names):
+        raise ValueError("it holds some tensors twice, under two names")
+    official = {names[key]: tensors[key] for key in names}
     codebooks = {
-        int(match[1]): value for key, value in official.items() if (match := CODEBOOK.fullmatch(key))
+        int(match[1]): value for key, value in official.items() if (match := OFFICIAL_CODEBOOK.fullmatch(key))
     }
+    if codebooks and max(codebooks) != len(codebooks) - 1:
+        raise ValueError(f"a codebook is missing, for its last is that of level {max(codebooks)}")
+    if len({codebook.shape for codebook in codebooks.values()}) > 1:
+        raise ValueError("its codebooks are not all of one size")
     state = {own_name(key): value for key, value in official.items()}
     if codebooks:
         state["quantizer.codebooks"] = torch.stack([codebooks[level] for level in sorted(codebooks)])
     return state
+
+
+FAMILY = Family(Config, build, published=from_published)

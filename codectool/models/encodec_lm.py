@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from codectool.engines.blocks import on_threads
+from codectool.engines.torch_engine import on_threads
 from codectool.errors import WeightsError
 from codectool.models.checkpoints import check_finite, differences, read_checkpoint
 from codectool.models.registry import ModelEntry

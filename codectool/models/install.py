@@ -12,7 +12,7 @@ from codectool.files.inputs import open_file
 from codectool.files.outputs import open_atomic
 from codectool.models.checkpoints import write_checkpoint
 from codectool.models.fetching import SHA256_DIGITS, alone_in, downloaded
-from codectool.models.loading import Checkpoint, identify
+from codectool.models.identifying import Checkpoint, identify
 from codectool.models.registry import ModelEntry, find
 from codectool.models.search import cache_folder, how_to_get, weights_fingerprint, weights_places
 
@@ -66,7 +66,7 @@ def fetch(job: FetchJob, progress: Callable[[int], None] | None = None) -> Insta
 
 
 def convert(job: ImportJob) -> Installed:
-    """Convert a checkpoint in any spelling that `models.checkpoints` reads to safetensors.
+    """Convert a checkpoint in any spelling that its family reads to safetensors under our names.
 
     Which model it is of, its tensors tell. Raises WeightsError when it is of none or damaged, and FileError
     when it cannot be read, or the output exists or cannot be written.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codectool.errors import WeightsError
+from codectool.models.fingerprint import codebook_names, fingerprint_of
 from codectool.models.registry import ModelEntry
 
 if TYPE_CHECKING:
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
 
 WEIGHTS_VARIABLE = "CODECTOOL_WEIGHTS"
 PACKAGE_FOLDER = Path(__file__).parent.parent
-CODEBOOKS = "quantizer.codebooks"  # the house model's tensor that makes the fingerprint
-LEVEL_CODEBOOK = re.compile(r"quantizer\.(?:vq\.)?layers\.(\d+)\._?codebook\.embed")  # EnCodec's, one a level
 PICKLES = (b"PK\x03\x04", b"\x80\x02")  # how files of torch.save begin: a zip archive, before 1.6 a pickle
 
 
@@ -73,32 +69,17 @@ def is_pickled(path: Path) -> bool:
         raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def codebook_names(names: Iterable[str]) -> list[str]:
-    """Return those names of tensors that are codebooks, in the order of their levels."""
-    names = list(names)
-    if CODEBOOKS in names:
-        return [CODEBOOKS]
-    levels = {int(match[1]): name for name in names if (match := LEVEL_CODEBOOK.fullmatch(name))}
-    return [levels[level] for level in sorted(levels)]
-
-
 def weights_fingerprint(path: Path) -> bytes:
-    """Return what `models.loading` gives as the fingerprint of these weights, without loading them.
+    """Return what loading gives as the fingerprint of these weights.
 
-    Raises WeightsError when the codebooks cannot be read.
+    Files under our own names need no torch. Raises WeightsError when the codebooks cannot be read.
     """
     codebooks = None if is_pickled(path) else _codebooks(path)
-    if codebooks is None:  # only torch can read them, and it reads all
-        from codectool.models.checkpoints import read_checkpoint
+    if not codebooks:  # another spelling, or a type that numpy has not
+        from codectool.models.identifying import identify
 
-        tensors, _ = read_checkpoint(path)
-        codebooks = [tensors[name].numpy() for name in codebook_names(tensors)]
-    if not codebooks:
-        raise WeightsError(f"{path}: not weights of a model: holds no codebooks")
-    digest = hashlib.sha256()
-    for codebook in codebooks:
-        digest.update(codebook.astype("<f4").tobytes())
-    return digest.digest()[:8]
+        return identify(path).fingerprint
+    return fingerprint_of(codebooks)
 
 
 def _codebooks(path: Path) -> list[NDArray[Any]] | None:

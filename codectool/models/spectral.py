@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from codectool.models.family import Family
 from codectool.nn.convolution import CausalConvolution, ConvNeXtBlock, Pointwise
 from codectool.nn.layer import Chain, Layer
 from codectool.nn.quantizer import ResidualVectorQuantizer
@@ -45,7 +46,6 @@ COMPRESSION = 0.3  # exponent for magnitudes, which brings loud and quiet bins t
 LOG_MAGNITUDE_MAXIMUM = (
     5.0  # natural log; a full-scale sine reaches 2.1, so this only stops runaway exponents
 )
-BEARS_BFLOAT16 = True  # scores change by 3 % of their errors at most (benchmarks/precision.csv)
 INITIAL_LOG_MAGNITUDE = -5.0  # an untrained decoder is quiet, like most bins of most frames
 
 
@@ -128,3 +128,7 @@ def _polar_head(width: int, bins: int) -> nn.Linear:
 def build(config: Config) -> SpectralCodec:
     """Return a model of this shape with untrained weights."""
     return SpectralCodec(config)
+
+
+# Scores change by 3 % of their errors at most with bfloat16 (benchmarks/precision.csv).
+FAMILY = Family(Config, build, bears_bfloat16=True)

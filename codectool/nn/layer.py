@@ -22,6 +22,8 @@ class Layer(nn.Module):
         hop: input steps a push must be a whole multiple of.
         ratio: output steps per input step.
         latency: output steps that come before the one belonging to the first input.
+        look_ahead: input steps beyond its own that an output step depends on. Steps hold outputs back until
+            no later input can change them, so there are fewer at first; `finish` gives the rest.
         receptive_field: input steps one output step depends on, or None if unbounded.
         first_push: the fewest input steps a stream begins with, whole hops; a shorter one is only finished.
     """
@@ -29,6 +31,7 @@ class Layer(nn.Module):
     hop: int = 1
     ratio: Fraction = Fraction(1)
     latency: int = 0
+    look_ahead: int = 0
     receptive_field: int | None = 1
     first_push: int = 0
 
@@ -62,7 +65,7 @@ class Chain(Layer):
         super().__init__()
         self.parts = nn.ModuleList(parts)
         self.hop = 1
-        ratio, latency, first = Fraction(1), Fraction(0), Fraction(0)
+        ratio, latency, first, ahead = Fraction(1), Fraction(0), Fraction(0), Fraction(0)
         reach: Fraction | None = Fraction(1)
         for part in parts:
             steps = int(self.hop * ratio)  # a chain's hop makes this many steps for this part
@@ -71,10 +74,12 @@ class Chain(Layer):
                 # (steps beyond the first) are counted in the chain's own input steps
                 reach = None if part.receptive_field is None else reach + (part.receptive_field - 1) / ratio
             first = max(first, part.first_push / ratio)
+            ahead += part.look_ahead / ratio
             ratio *= part.ratio
             latency = latency * part.ratio + part.latency
         self.ratio = ratio
         self.latency = int(latency)
+        self.look_ahead = math.ceil(ahead)
         self.receptive_field = None if reach is None else math.ceil(reach)
         self.first_push = math.ceil(first / self.hop) * self.hop
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from codectool.jobs import DecodeJob, EncodeJob
 from codectool.pipeline.decode_loop import decode_blocks
-from codectool.pipeline.decoding import DecodeResult, decode
+from codectool.pipeline.decoding import DecodeJob, DecodeResult, decode
 from codectool.pipeline.encoding import EncodeResult, encode, encode_all
+from codectool.pipeline.planning import EncodeJob
 
 __all__ = [
     "DecodeJob",

@@ -7,15 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from codectool.models.loading import LoadedModel
-from codectool.sessions.streaming import usable_threads
+from codectool.engines.threads import usable_threads
+from codectool.models.loaded import LoadedModel
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Progress = Callable[[float], None]  # called with the seconds of audio done so far
 Loader = Callable[
-    [str, Path | None, str, str], LoadedModel
-]  # from a model's name, weights, device, precision
+    [str, Path | None, str, str, str], LoadedModel
+]  # from a model's name, weights, device, precision, engine
 
 RUN_S = 16.0  # audio a thread is given at once: a second of it is computed twice, more would take more memory
 
@@ -25,7 +25,7 @@ def at_once_s(source: str) -> float:
     return RUN_S * usable_threads() if Path(source).is_file() else 0.0
 
 
-def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Yield the function of each item; while it is computed, the next item is taken and a result used.
 
     With a single thread to use it is done in turn: one more would take time of each short file of a folder.
@@ -33,7 +33,7 @@ def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iter
     if usable_threads() == 1:
         yield from map(function, items)
         return
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:
         waiting: list[Future[Result]] = []
         try:
             for item in items:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 from codectool.container import Header, HeaderV0, ReaderV0, Writer, copy, open_reader
 from codectool.errors import UsageError
 from codectool.files.inputs import open_input, refuse_same
 from codectool.files.outputs import open_output
-from codectool.jobs import ConvertJob, packet_frames
 from codectool.models.search import find_weights, weights_fingerprint
 from codectool.pipeline.v0_language_model import language_model_of
+
+
+@dataclass(frozen=True)
+class ConvertJob:
+    """Which version 0 file to make a version 1 file of; `language_model` is for entropy-coded ones."""
+
+    source: str
+    target: str
+    weights: Path | None = None
+    language_model: Path | None = None
+    language_model_threads: int = 1
+    overwrite: bool = False
 
 
 def convert(job: ConvertJob) -> int:
@@ -40,6 +54,6 @@ def _header_of(header: HeaderV0, fingerprint: bytes) -> Header:
         streams=header.streams,
         original_rate_hz=header.original_rate_hz,
         original_channels=header.original_channels,
-        frames_per_packet=packet_frames(header.entry),
+        frames_per_packet=header.entry.packet_frames(),
         scaled=header.scaled,
     )

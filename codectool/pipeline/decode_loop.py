@@ -14,10 +14,10 @@ from codectool.audio.pcm import Block
 from codectool.audio.resample import Resampler, resampled_length
 from codectool.container import AnyHeader, AnyReader, Audio, Gap
 from codectool.errors import DataError, UsageError
-from codectool.models.loading import LoadedModel
-from codectool.pipeline.common import one_ahead
-from codectool.sessions.segments import Segment, SegmentDecoderSession
-from codectool.sessions.streaming import BLOCK_FRAMES, DecoderSession
+from codectool.models.loaded import LoadedModel
+from codectool.models.registry import PACKET_S
+from codectool.pipeline.common import prefetch
+from codectool.sessions.payloads import Payload, payload_decoder
 
 LONGEST_LOSS_S = 3600  # beyond as much as there is sound: forged numbers may claim years of lost audio
 RESAMPLER_CONTEXT_S = 0.25  # more than any resampling filter here spans on one side
@@ -42,7 +42,8 @@ class Start:
 
 def block_frames_of(header: AnyHeader) -> int:
     """Return the frames a decoding block has: a packet's, if it is short, so that no packet waits."""
-    return min(BLOCK_FRAMES, header.frames_per_packet)
+    usual = max(1, round(PACKET_S * header.model_rate_hz / header.hop_samples))
+    return min(usual, header.frames_per_packet)
 
 
 def start_of(part: Part, header: AnyHeader, reach_frames: int | None) -> Start:
@@ -75,7 +76,7 @@ def decode_blocks(
     if part.end_sample is not None:
         part_s = (part.end_sample - part.first_sample) / reader.header.original_rate_hz
         gathered_s = min(gathered_s, part_s)
-    start = start_of(part, reader.header, model.codec.decoder.receptive_field)
+    start = start_of(part, reader.header, model.decoder.receptive_field_frames)
     start = _seek(reader, start)
     drop = part.first_sample - start.original_sample
     left = None if part.end_sample is None else part.end_sample - part.first_sample
@@ -105,8 +106,7 @@ def _resampled(reader: AnyReader, model: LoadedModel, start: Start, gathered_s: 
     drop = start.model_sample - start.frame * header.hop_samples
     held = np.zeros((channels, 0), np.float32)  # the last hop: only the last packet says how much counts
     pushed_samples = 0
-    segmented = model.entry.segment_samples is not None
-    for block in _segment_audio(reader, model) if segmented else _model_audio(reader, model, gathered_s):
+    for block in _model_audio(reader, model, gathered_s):
         block, drop = block[:, drop:], max(0, drop - block.shape[1])
         joined = np.concatenate((held, block), axis=1)
         ready = max(0, joined.shape[1] - header.hop_samples)
@@ -128,55 +128,40 @@ def _resampled(reader: AnyReader, model: LoadedModel, start: Start, gathered_s: 
 
 
 def _model_audio(reader: AnyReader, model: LoadedModel, gathered_s: float) -> Iterator[Block]:
+    """Yield audio at the model's rate: what is decoded, and silence where something was lost."""
     header = reader.header
-    block_frames = block_frames_of(header)
-    sessions = [DecoderSession(model, block_frames) for _ in range(header.streams)]
+    decoder = payload_decoder(model, header.streams, block_frames_of(header))
 
-    def sound_of(event: Audio | Gap | None) -> tuple[Audio | Gap | None, Block]:
+    def sound_of(event: Audio | Gap | None) -> tuple[Audio | Gap | None, Block, int]:
+        """Return an event, None for the end, with its sound and the samples of silence behind it."""
         if event is None:
-            return event, np.concatenate([session.finish() for session in sessions])
+            return event, decoder.finish(), 0
         if isinstance(event, Audio):
-            streams = zip(sessions, event.codes, strict=True)
-            return event, np.concatenate([session.push(codes) for session, codes in streams])
-        lost = [session.lose() for session in sessions if event.frames != 0]
-        return event, np.concatenate(lost or [np.zeros((header.streams, 0), np.float32)])
+            return event, decoder.push(Payload(event.codes, event.scale)), 0
+        if event.frames == 0:
+            return event, np.zeros((header.streams * model.entry.channels, 0), np.float32), 0
+        return event, *decoder.conceal(event.frames)
 
-    gathered_frames = int(gathered_s * header.model_rate_hz / header.hop_samples)
-    events = chain(_gathered(reader, gathered_frames), (None,))
+    gathered_frames = 0 if model.segments is not None else model.entry.frames_in(gathered_s)
+    events = chain(_gathered(reader, gathered_frames if gathered_s else 0), (None,))
     allowed_samples = LONGEST_LOSS_S * header.model_rate_hz
-    for event, sound in one_ahead(sound_of, events) if gathered_frames else map(sound_of, events):
-        for first in range(0, sound.shape[1], header.model_rate_hz):  # resampling and writing take several
-            yield sound[:, first : first + header.model_rate_hz]  # times the memory of what they are given
+    for event, sound, silent_samples in prefetch(sound_of, events) if gathered_s else map(sound_of, events):
+        yield from _pieces(sound, header.model_rate_hz)
         if isinstance(event, Audio):
             allowed_samples += event.codes.shape[2] * header.hop_samples
-        elif event is not None and event.frames != 0:
-            silent_samples = ((event.frames or 1) - 1) * header.hop_samples
-            allowed_samples -= silent_samples
-            if allowed_samples < 0:
-                raise DataError("is said to have lost an hour more than it holds: it is not what it says")
-            while silent_samples > 0:
-                piece = min(silent_samples, header.model_rate_hz)
-                silent_samples -= piece
-                yield np.zeros((header.streams, piece), np.float32)
+        allowed_samples -= silent_samples
+        if allowed_samples < 0:
+            raise DataError("is said to have lost an hour more than it holds: it is not what it says")
+        while silent_samples > 0:
+            piece = min(silent_samples, header.model_rate_hz)
+            silent_samples -= piece
+            yield np.zeros((len(sound), piece), np.float32)
 
 
-def _segment_audio(reader: AnyReader, model: LoadedModel) -> Iterator[Block]:
-    session = SegmentDecoderSession(model)
-    segment_frames = (model.entry.segment_samples or 0) // reader.header.hop_samples
-    allowed_segments = LONGEST_LOSS_S
-    for event in reader:
-        if isinstance(event, Audio):
-            assert event.scale is not None
-            allowed_segments += 1
-            yield session.push(Segment(event.codes[0], event.scale))
-        elif event.frames:  # of what is lost to an unknown end nothing needs a place
-            lost_segments = -(-event.frames // segment_frames)
-            allowed_segments -= lost_segments
-            if allowed_segments < 0:
-                raise DataError("is said to have lost an hour more than it holds: it is not what it says")
-            for _ in range(lost_segments):
-                yield session.lose()
-    yield session.finish()
+def _pieces(sound: Block, samples: int) -> Iterator[Block]:
+    """Cut sound up: resampling and writing take several times the memory of what they are given."""
+    for first in range(0, sound.shape[1], samples):
+        yield sound[:, first : first + samples]
 
 
 def _gathered(reader: AnyReader, frames: int) -> Iterator[Audio | Gap]:

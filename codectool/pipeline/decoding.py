@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO
 
 from codectool.audio.sink import open_sink
 from codectool.container import AnyHeader, AnyReader, Gap, HeaderV0, Summary, open_reader, scan
 from codectool.errors import DataError, UsageError, WeightsError
 from codectool.files.inputs import open_input, refuse_same
-from codectool.jobs import DecodeJob, packet_frames
-from codectool.models.loading import LoadedModel, load
-from codectool.models.registry import MODELS
+from codectool.models.loaded import LoadedModel
+from codectool.models.loading import load
+from codectool.models.registry import ModelEntry, is_known
 from codectool.pipeline.common import Loader, Progress, at_once_s
 from codectool.pipeline.decode_loop import Part, decode_blocks
 from codectool.pipeline.v0_language_model import BOUND_TO_MACHINE, language_model_of
+
+
+@dataclass(frozen=True)
+class DecodeJob:
+    """What to decode, into what, and how; `-` is stdin or stdout.
+
+    Attributes:
+        model: the model to decode with; None for the one that the file names.
+        weights, device, precision, engine: as for `models.loading.load`.
+        subtype: how samples are written, by libsndfile's names; None for the format's own.
+        raw: the coding of headerless PCM to write instead of a format.
+        strict: whether damage is an error, and nothing is written.
+        start_s, duration_s: ask for a part only; without a duration, for all from there on.
+    """
+
+    source: str
+    target: str
+    model: str | None = None
+    weights: Path | None = None
+    device: str = "cpu"
+    precision: str = "auto"
+    engine: str = "auto"
+    overwrite: bool = False
+    subtype: str | None = None
+    raw: str | None = None
+    strict: bool = False
+    start_s: float = 0.0
+    duration_s: float | None = None
+    language_model: Path | None = None
+    language_model_threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not all(0 <= seconds < math.inf for seconds in (self.start_s, self.duration_s or 0.0)):
+            raise UsageError("start and duration are seconds from 0 on")
 
 
 @dataclass
@@ -57,7 +93,7 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
         )
         bound = isinstance(header, HeaderV0) and header.language_model
         notes = [f"{job.source}: {BOUND_TO_MACHINE}"] if bound else []
-        if part.first_sample and model.codec.decoder.receptive_field is None:
+        if part.first_sample and model.decoder.receptive_field_frames is None:
             notes.append(f"{job.source}: decoded from its start: {header.model} remembers all before a part")
         with sink:
             # A language model needs torch's threads its way, so nothing may go on beside it.
@@ -95,36 +131,38 @@ def _part(job: DecodeJob, header: AnyHeader, summary: Summary | None) -> Part:
     first_sample = round(job.start_s * rate_hz)
     total_samples = summary.total_samples if summary is not None else None
     if total_samples is not None and first_sample > total_samples:
-        raise UsageError(f"--start {job.start_s:g}: {job.source} ends at {total_samples / rate_hz:g} s")
+        raise UsageError(f"start {job.start_s:g} s: {job.source} ends at {total_samples / rate_hz:g} s")
     end_sample = None if job.duration_s is None else first_sample + round(job.duration_s * rate_hz)
     return Part(first_sample, end_sample)
 
 
 def _right_model(header: AnyHeader, job: DecodeJob, loader: Loader) -> LoadedModel:
-    if header.model not in MODELS and job.model is None:
+    if job.model is None and not is_known(header.model):
         raise WeightsError(
             f"{job.source}: made with the model {header.model!r}, which this version does not know"
         )
-    model = loader(job.model or header.model, job.weights, job.device, job.precision)
+    model = loader(job.model or header.model, job.weights, job.device, job.precision, job.engine)
     if header.fingerprint is not None and model.fingerprint != header.fingerprint:
         raise WeightsError(
             f"{job.source}: made with weights {header.fingerprint.hex()} of {header.model}, "
-            f"but {model.weights_path} is {model.fingerprint.hex()}: give the right ones with --weights FILE"
+            f"but {model.weights_path} is {model.fingerprint.hex()}: give the right ones"
         )
-    entry = model.entry
-    stated: tuple[int, ...] = (header.model_rate_hz, header.hop_samples, header.bits_per_code, header.scaled)
-    is_segmented = entry.segment_samples is not None
-    known: tuple[int, ...] = (entry.sample_rate_hz, entry.hop_samples, entry.code_bits, is_segmented)
-    if is_segmented and not isinstance(header, HeaderV0):  # FORMAT.md, 4.8
-        stated += header.frames_per_packet, header.streams
-        known += packet_frames(entry), 1
-    if stated != known or header.levels > entry.levels:
-        raise DataError(f"its header does not fit the model {entry.name}")
+    _check_fits(header, model.entry)
     return model
 
 
+def _check_fits(header: AnyHeader, entry: ModelEntry) -> None:
+    """Raise DataError unless a stream of the model can have this header."""
+    stated = header.model_rate_hz, header.hop_samples, header.bits_per_code, header.scaled
+    fits = stated == (entry.sample_rate_hz, entry.hop_samples, entry.code_bits, entry.scaled)
+    if entry.segment_samples is not None and not isinstance(header, HeaderV0):  # FORMAT.md, 4.8
+        fits &= (header.frames_per_packet, header.streams) == (entry.packet_frames(), 1)
+    if not fits or header.levels not in entry.level_choices:
+        raise DataError(f"its header does not fit the model {entry.name}")
+
+
 def _refuse(gap: Gap, header: AnyHeader) -> None:
-    raise DataError(f"is damaged: {_describe(gap, header)}; without --strict, what is good is decoded")
+    raise DataError(f"is damaged: {_describe(gap, header)}; unless strict, what is good is decoded")
 
 
 def _damage(reader: AnyReader) -> list[str]:

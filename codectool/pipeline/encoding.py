@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import chain
-from typing import TypeAlias
 
-import numpy as np
-
-from codectool.audio.mix import mix_to_mono
-from codectool.audio.pcm import Block
-from codectool.audio.resample import Resampler
 from codectool.audio.source import AudioSource, open_source
 from codectool.container import Codes
 from codectool.container.tags import encode_tags
 from codectool.files.inputs import refuse_same
 from codectool.files.outputs import open_output
-from codectool.jobs import EncodeJob
-from codectool.models.loading import LoadedModel, load
-from codectool.models.registry import ModelEntry, find
-from codectool.pipeline.common import Loader, Progress, at_once_s, one_ahead
-from codectool.pipeline.writing import losses_v0, open_writer, stated_samples
-from codectool.sessions.batching import Whole, encode_together
-from codectool.sessions.segments import SegmentEncoderSession
-from codectool.sessions.streaming import EncoderSession
+from codectool.models.loading import load
+from codectool.pipeline.common import Loader, Progress, at_once_s, prefetch
+from codectool.pipeline.planning import EncodeJob, EncodePlan, check_encode, plan_encode
+from codectool.pipeline.reading import Piece, pieces_of
+from codectool.pipeline.writing import open_writer, stated_samples, warnings_v0
+from codectool.sessions.batching import Clip, encode_clips
+from codectool.sessions.payloads import Payload, PayloadEncoder, payload_encoder
 
 PCM_BITS = 16  # what sizes are compared with
 
@@ -48,24 +42,14 @@ class EncodeResult:
         return self.bytes_written * 8 / self.duration_s if self.duration_s else 0.0
 
 
-# Codes with the scale of a segment, and the samples read so far.
-Coded: TypeAlias = tuple[Codes, "float | None", int]
-# Gives the recording if it is a short one, else None; is sent its codes, or None to make them itself.
-Encoding: TypeAlias = Generator["Whole | None", "Codes | None", EncodeResult]
-
-
 def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = load) -> EncodeResult:
     """Encode one recording; any CodecError leaves nothing behind.
 
     `loader` gives the model, so that many jobs may share one.
     """
-    encoding = _encoding(job, progress, loader)
-    while True:
-        try:
-            next(encoding)
-        except StopIteration as end:
-            result: EncodeResult = end.value
-            return result
+    encoding = Encoding(job, loader)
+    clip = encoding.begin()
+    return encoding.complete(None if clip is None else clip.encode_alone(), progress)
 
 
 def encode_all(jobs: Sequence[EncodeJob], loader: Loader = load) -> Iterator[EncodeResult | Exception]:
@@ -73,166 +57,137 @@ def encode_all(jobs: Sequence[EncodeJob], loader: Loader = load) -> Iterator[Enc
 
     Each is yielded as soon as its file is there, and the next file is not before that.
     """
-    encodings = [_encoding(job, None, loader) for job in jobs]
-    begun = [_advance(encoding, None) for encoding in encodings]
-    short = [whole for whole in begun if isinstance(whole, Whole)]
+    encodings = [Encoding(job, loader) for job in jobs]
+    begun: list[Clip | Exception | None] = []
+    for encoding in encodings:
+        try:
+            begun.append(encoding.begin())
+        except Exception as error:  # costs this recording only, a fault of ours too
+            begun.append(error)
+    clips = [clip for clip in begun if isinstance(clip, Clip)]
     try:
-        codes = iter(encode_together(short))
+        shared = iter(encode_clips(clips))
     except Exception:  # such as want of memory: alone each needs less, and fails for itself only
-        codes = iter([None] * len(short))
-    for encoding, came in zip(encodings, begun, strict=True):
-        if not isinstance(came, EncodeResult | Exception):
-            came = _advance(encoding, next(codes) if isinstance(came, Whole) else None)
-        assert isinstance(came, EncodeResult | Exception)
-        yield came
+        shared = iter([None] * len(clips))
+    for encoding, clip in zip(encodings, begun, strict=True):
+        if isinstance(clip, Exception):
+            yield clip
+            continue
+        try:
+            codes = next(shared) if clip is not None else None
+            yield encoding.complete(clip.encode_alone() if clip is not None and codes is None else codes)
+        except Exception as error:
+            yield error
 
 
-def _advance(encoding: Encoding, codes: Codes | None) -> Whole | EncodeResult | Exception | None:
-    try:
-        return encoding.send(codes)
-    except StopIteration as end:
-        result: EncodeResult = end.value
-        return result
-    except Exception as error:  # costs this recording only, a fault of ours too
-        return error
+class Encoding:
+    """One recording on its way into a file: it is begun, and then completed, once each.
 
-
-def _encoding(job: EncodeJob, progress: Progress | None, loader: Loader) -> Encoding:
-    started_s = time.perf_counter()
-    job.check_options()
-    if not job.keep_channels:  # what can be refused before anything is opened, is
-        job.entry_and_levels()
-    refuse_same(job.source, job.target)
-    with open_source(job.source, raw=job.raw) as source:
-        if tags := _tags(job, source):
-            encode_tags(tags)  # too many are refused before the work, if they are known then
-        streams = job.streams(source.channels)
-        entry, levels = job.entry_and_levels(streams)
-        with open_output(job.target, overwrite=job.overwrite) as output:
-            model = loader(job.model, job.weights, job.device, job.precision)
-            writer = open_writer(job, output, source, model)
-            pieces = pieces_of(source, max(streams, entry.channels), entry.sample_rate_hz, _at_once_s(job))
-            first = next(pieces)
-            if first.is_last and streams == 1 and entry.segment_samples is None:
-                session = EncoderSession(model, levels, job.packet_frames)
-                given = yield Whole(session, first.audio)
-                codes = session.finish(first.audio) if given is None else given
-                coded: Iterator[Coded] = iter([(codes[None], None, first.read_samples)])
-            else:
-                yield None  # its turn comes when those that are encoded together are
-                coded = _coded(job, chain(iter([first]), pieces), model, levels, streams)
-            del first  # not to be held while the others are read
-            samples = 0
-            for codes, scale, samples in coded:
-                writer.write_codes(codes, scale)
-                if progress is not None:
-                    progress(samples / source.rate_hz)
-            tags = _tags(job, source)
-            stated = stated_samples(job, source, samples, entry.sample_rate_hz)
-            writer.finish(stated, tags)
-    return EncodeResult(
-        duration_s=samples / source.rate_hz,
-        levels=levels,
-        nominal_bps=levels * streams * entry.level_bps,
-        bytes_written=writer.bytes_written,
-        pcm_bytes=samples * source.channels * PCM_BITS // 8,
-        elapsed_s=time.perf_counter() - started_s,
-        notes=_losses(source, streams, entry)
-        + source.notes
-        + (losses_v0(job, source, stated, tags) if job.container == "v0" else []),
-    )
-
-
-def _tags(job: EncodeJob, source: AudioSource) -> dict[str, str]:
-    return {name: text for name, text in {**source.tags, **job.tags}.items() if text}
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Audio `[channels, samples]` at the model's rate; `read_samples` is at the source's, from its start."""
-
-    audio: Block
-    read_samples: int
-    is_last: bool = False
-
-
-def pieces_of(source: AudioSource, channels: int, rate_hz: int, gathered_s: float = 0.0) -> Iterator[Piece]:
-    """Read, mix to so many channels and resample; give audio as it comes, or gathered to so many seconds."""
-    pieces = _pieces(source, channels, rate_hz)
-    return _gathered(pieces, round(gathered_s * rate_hz)) if gathered_s else pieces
-
-
-def _coded(
-    job: EncodeJob, pieces: Iterator[Piece], model: LoadedModel, levels: int, streams: int
-) -> Iterator[Coded]:
-    if model.entry.segment_samples is not None:
-        yield from encode_segments(pieces, SegmentEncoderSession(model, levels))
-        return
-    sessions = [EncoderSession(model, levels, job.packet_frames) for _ in range(streams)]
-    for codes, samples in encode_blocks(pieces, sessions, ahead=_at_once_s(job) > 0):
-        yield codes, None, samples
-
-
-def encode_blocks(
-    pieces: Iterator[Piece], sessions: list[EncoderSession], ahead: bool = False
-) -> Iterator[tuple[Codes, int]]:
-    """Yield codes `[streams, levels, frames]`, with the samples (at the source's rate) read so far.
-
-    Each channel has its session. With `ahead` a piece is encoded while the next is read; else codes come as
-    soon as there are any.
+    Between the two, recordings that turned out to be short can be encoded together.
     """
 
-    def encoded(piece: Piece) -> tuple[Codes, int]:
-        streams = zip(sessions, piece.audio, strict=True)
-        codes = [(s.finish if piece.is_last else s.push)(audio[None]) for s, audio in streams]
-        return np.stack(codes), piece.read_samples
+    def __init__(self, job: EncodeJob, loader: Loader = load) -> None:
+        self._job = job
+        self._loader = loader
+        self._opened = ExitStack()
 
-    yield from one_ahead(encoded, pieces) if ahead else map(encoded, pieces)
+    def begin(self) -> Clip | None:
+        """Open input, output and model and read the first piece; return the recording if that was all of it.
+
+        Raises the CodecError of whatever cannot be, and leaves nothing open then.
+        """
+        self._started_s = time.perf_counter()
+        job = self._job
+        check_encode(job)
+        refuse_same(job.source, job.target)
+        with ExitStack() as opened:
+            self._source = opened.enter_context(open_source(job.source, raw=job.raw))
+            if tags := self._tags():
+                encode_tags(tags)  # too many are refused before the work, if they are known then
+            self._plan = plan = plan_encode(job, self._source.channels)
+            output = opened.enter_context(open_output(job.target, overwrite=job.overwrite))
+            self._model = self._loader(job.model, job.weights, job.device, job.precision, job.engine)
+            self._writer = open_writer(job, plan, output, self._source, self._model)
+            self._gathered_s = _gathered_s(job, plan)
+            self._pieces = pieces_of(self._source, plan.channels, plan.entry.sample_rate_hz, self._gathered_s)
+            first = next(self._pieces)
+            self._read_samples = first.read_samples
+            self._opened = opened.pop_all()
+        if first.is_last and plan.streams == 1 and self._model.segments is None:
+            return Clip(self._model, first.audio, plan.levels, plan.packet_frames)
+        self._pieces = chain(iter([first]), self._pieces)
+        return None
+
+    def complete(self, codes: Codes | None = None, progress: Progress | None = None) -> EncodeResult:
+        """Write the codes `[levels, frames]` of the clip that `begin` returned, or encode piece by piece."""
+        with self._opened:
+            if codes is not None:
+                self._writer.write_codes(codes[None], None)
+            else:
+                self._encode(progress)
+            tags = self._tags()
+            rate_hz = self._plan.entry.sample_rate_hz
+            stated = stated_samples(self._job, self._source, self._read_samples, rate_hz)
+            self._writer.finish(stated, tags)
+        return self._result(stated, tags)
+
+    def _encode(self, progress: Progress | None) -> None:
+        encoder = payload_encoder(
+            self._model, self._plan.levels, self._plan.streams, self._plan.packet_frames
+        )
+        for payloads, samples in encode_pieces(self._pieces, encoder, ahead=self._gathered_s > 0):
+            for payload in payloads:
+                self._writer.write_codes(payload.codes, payload.scale)
+            self._read_samples = samples
+            if progress is not None:
+                progress(samples / self._source.rate_hz)
+
+    def _tags(self) -> dict[str, str]:
+        return {name: text for name, text in {**self._source.tags, **self._job.tags}.items() if text}
+
+    def _result(self, stated: int, tags: dict[str, str]) -> EncodeResult:
+        job, plan, source, samples = self._job, self._plan, self._source, self._read_samples
+        return EncodeResult(
+            duration_s=samples / source.rate_hz,
+            levels=plan.levels,
+            nominal_bps=plan.nominal_bps,
+            bytes_written=self._writer.bytes_written,
+            pcm_bytes=samples * source.channels * PCM_BITS // 8,
+            elapsed_s=time.perf_counter() - self._started_s,
+            notes=_warnings(source, plan)
+            + source.notes
+            + (warnings_v0(job, plan, source, stated, tags) if job.container == "v0" else []),
+        )
 
 
-def encode_segments(
-    pieces: Iterator[Piece], session: SegmentEncoderSession
-) -> Iterator[tuple[Codes, float, int]]:
-    """Yield the codes `[1, levels, frames]` of each segment, its scale, and the samples read so far."""
-    for piece in pieces:
-        for segment in session.push(piece.audio) + (session.finish() if piece.is_last else []):
-            yield segment.codes[None], segment.scale, piece.read_samples
+def encode_pieces(
+    pieces: Iterator[Piece], encoder: PayloadEncoder, ahead: bool = False
+) -> Iterator[tuple[list[Payload], int]]:
+    """Yield payloads, with the samples (at the source's rate) read so far.
+
+    With `ahead` a piece is encoded while the next is read; else codes come as soon as there are any.
+    """
+
+    def encoded(piece: Piece) -> tuple[list[Payload], int]:
+        step = encoder.finish if piece.is_last else encoder.push
+        return step(piece.audio), piece.read_samples
+
+    yield from prefetch(encoded, pieces) if ahead else map(encoded, pieces)
 
 
-def _pieces(source: AudioSource, channels: int, rate_hz: int) -> Iterator[Piece]:
-    resampler = Resampler(source.rate_hz, rate_hz, channels)
-    samples = 0
-    for block in source.blocks():
-        samples += block.shape[1]
-        if len(block) != channels:
-            block = np.repeat(mix_to_mono(block), channels, axis=0)
-        yield Piece(resampler.push(block), samples)
-    yield Piece(resampler.finish(), samples, is_last=True)
-
-
-def _gathered(pieces: Iterator[Piece], samples: int) -> Iterator[Piece]:
-    """Join pieces until they hold so many samples."""
-    held: list[Block] = []
-    for piece in pieces:
-        held.append(piece.audio)
-        if piece.is_last or sum(audio.shape[1] for audio in held) >= samples:
-            yield replace(piece, audio=np.concatenate(held, axis=1))
-            held.clear()
-
-
-def _at_once_s(job: EncodeJob) -> float:
+def _gathered_s(job: EncodeJob, plan: EncodePlan) -> float:
     """Return how much audio to gather: none beside a language model, which needs torch's threads its way.
 
     Nor of segments, each of which is computed for itself.
     """
-    segments = find(job.model).segment_samples is not None
+    segments = plan.entry.segment_samples is not None
     return 0.0 if segments or job.language_model is not None else at_once_s(job.source)
 
 
-def _losses(source: AudioSource, streams: int, entry: ModelEntry) -> list[str]:
-    losses = []
-    if source.channels > max(streams, entry.channels):
-        losses.append(f"{source.channels} channels are mixed to mono")
-    if source.rate_hz > entry.sample_rate_hz:
-        losses.append(f"nothing above {entry.sample_rate_hz / 2000:g} kHz is kept")
-    return [f"{source.name}: {', '.join(losses)}"] if losses else []
+def _warnings(source: AudioSource, plan: EncodePlan) -> list[str]:
+    warnings = []
+    if source.channels > plan.channels:
+        warnings.append(f"{source.channels} channels are mixed to mono")
+    if source.rate_hz > plan.entry.sample_rate_hz:
+        warnings.append(f"nothing above {plan.entry.sample_rate_hz / 2000:g} kHz is kept")
+    return [f"{source.name}: {', '.join(warnings)}"] if warnings else []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Protocol
+
 from codectool.container import HeaderV0, LanguageModelFinder, Predictor
 from codectool.errors import WeightsError
-from codectool.jobs import ConvertJob, DecodeJob, EncodeJob
-from codectool.models.encodec_lm import load_language_model
 
 BOUND_TO_MACHINE = (
     "is entropy-coded: sure to be read only with the same processor, PyTorch and --lm-threads as it was "
@@ -13,10 +14,31 @@ BOUND_TO_MACHINE = (
 )
 
 
-def language_model_of(job: EncodeJob | DecodeJob | ConvertJob) -> LanguageModelFinder:
+class NamesLanguageModel(Protocol):
+    """A job that may name the file of a language model."""
+
+    @property
+    def source(self) -> str:
+        """The input, which errors name."""
+        ...
+
+    @property
+    def language_model(self) -> Path | None:
+        """The file, if one was named."""
+        ...
+
+    @property
+    def language_model_threads(self) -> int:
+        """The threads it runs on, which its numbers depend on."""
+        ...
+
+
+def language_model_of(job: NamesLanguageModel) -> LanguageModelFinder:
     """Return what loads the language model that a job names, for a file with a certain header."""
 
     def load(header: HeaderV0) -> Predictor:
+        from codectool.models.encodec_lm import load_language_model
+
         if job.language_model is None:
             raise WeightsError(
                 f"{job.source}: is entropy-coded, and so needs the language model of {header.model}: "

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,11 +28,12 @@ from codectool.audio.sink import open_sink
 from codectool.audio.source import open_source
 from codectool.container import Codes, Header, Reader, Writer
 from codectool.container.header import PACKET_FRAMES
-from codectool.engines.blocks import on_threads
+from codectool.engines.torch_engine import on_threads
 from codectool.errors import CodecError, UsageError
-from codectool.jobs import DecodeJob, EncodeJob
-from codectool.models.loading import LoadedModel, load
+from codectool.models.loaded import LoadedModel
+from codectool.models.loading import load
 from codectool.models.registry import DEFAULT_MODEL, find
+from codectool.pipeline import DecodeJob, EncodeJob
 from codectool.sessions.streaming import DecoderSession, EncoderSession
 
 RECORDING_RATE_HZ, RECORDING_CHANNELS = 48_000, 2  # what most recordings are: read, mixed and resampled
@@ -161,11 +163,16 @@ def _files(job: BenchJob, model: LoadedModel, recording: Block) -> dict[str, flo
     }
 
 
+def torch_codec(model: LoadedModel) -> Any:
+    """Return the torch module of a model that PyTorch runs."""
+    return getattr(model.encoder, "codec")  # noqa: B009 (only that engine has one)
+
+
 def _splits(job: BenchJob, model: LoadedModel, recording: Block) -> tuple[dict[str, float], dict[str, float]]:
     """Time each part of both loops alone, on one thread."""
     seconds = min(PIECE_S, job.duration_s)
     recording = recording[:, : round(seconds * RECORDING_RATE_HZ)]
-    model_hz, hop, codec = model.entry.sample_rate_hz, model.entry.hop_samples, model.codec
+    model_hz, hop, codec = model.entry.sample_rate_hz, model.entry.hop_samples, torch_codec(model)
     audio = Resampler(RECORDING_RATE_HZ, model_hz, 1).push(mix_to_mono(recording))
     with tempfile.TemporaryDirectory() as folder, on_threads(1), torch.inference_mode():
         x = torch.from_numpy(audio[:, : audio.shape[1] // hop * hop, None]).to(job.device)

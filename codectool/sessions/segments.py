@@ -9,15 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from codectool.audio.pcm import Block
 from codectool.container.bits import Codes
-from codectool.engines.blocks import on_threads
-from codectool.models.encodec import EncodecCodec
-from codectool.models.loading import LoadedModel
-from codectool.nn.layer import State
-from codectool.nn.overlap import OverlapAdd
+from codectool.engines.network import SegmentNetwork
+from codectool.models.loaded import LoadedModel
+from codectool.sessions.overlap import Overlap, OverlapAdd
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class SegmentEncoderSession:
         model.entry.check_levels(levels)
         self.model = model
         self.levels = levels
-        self._codec, self._segment_samples, self._stride_samples = _segmented(model)
+        self._network, self._segment_samples, self._stride_samples = _segmented(model)
         self.reset()
 
     def reset(self) -> None:
@@ -50,21 +47,18 @@ class SegmentEncoderSession:
             segments.append(self._next())
         return segments
 
-    def finish(self) -> list[Segment]:
-        """End the stream and give its last segments, which are shorter: one, two or none."""
-        segments = []
+    def finish(self, last: Block | None = None) -> list[Segment]:
+        """End the stream and give its last segments, of which one or two are shorter."""
+        segments = [] if last is None else self.push(last)
         while self._held.shape[1]:
             segments.append(self._next())
         self.reset()
         return segments
 
     def _next(self) -> Segment:
-        audio = torch.from_numpy(np.ascontiguousarray(self._held[:, : self._segment_samples].T))[None]
+        audio = self._held[:, : self._segment_samples]
         self._held = self._held[:, self._stride_samples :]
-        with on_threads(1), torch.inference_mode():
-            device = self._codec.quantizer.codebooks.device
-            codes, scale = self._codec.encode_segment(audio.to(device), self.levels)
-            return Segment(codes[0].cpu().numpy().astype(np.uint16), float(scale))
+        return Segment(*self._network.encode_segment(audio, self.levels))
 
 
 class SegmentDecoderSession:
@@ -72,44 +66,37 @@ class SegmentDecoderSession:
 
     def __init__(self, model: LoadedModel) -> None:
         self.model = model
-        self._codec, self._segment_samples, stride_samples = _segmented(model)
-        self._overlap = OverlapAdd(stride_samples)
+        self._network, self._segment_samples, self.stride_samples = _segmented(model)
+        self._overlap = OverlapAdd(self.stride_samples)
         self.reset()
 
     def reset(self) -> None:
         """Begin a new stream."""
-        self._state: State = self._overlap.initial_state()
+        self._state: Overlap | None = None
 
     def push(self, segment: Segment) -> Block:
         """Take the next segment; give the audio that no later one changes."""
-        with on_threads(1), torch.inference_mode():
-            device = self._codec.quantizer.codebooks.device
-            codes = torch.from_numpy(segment.codes.astype(np.int64))[None].to(device)
-            audio = self._codec.decode_segment(codes, torch.tensor([segment.scale], device=device))
-            ready, self._state = self._overlap.step(audio, self._state)
-            return ready[0].T.cpu().numpy()
+        return self._add(self._network.decode_segment(segment.codes, segment.scale))
 
-    def lose(self) -> Block:
+    def conceal(self) -> Block:
         """Take the next segment for lost: silence is put in its place."""
-        with torch.inference_mode():
-            samples = len(self._state[0]) if self._state else self._segment_samples  # as the first had
-            silence = torch.zeros(1, samples, self.model.entry.channels)
-            ready, self._state = self._overlap.step(silence, self._state)
-            return ready[0].T.numpy()
+        samples = self._segment_samples if self._state is None else len(self._state.triangle)  # as the first
+        return self._add(np.zeros((self.model.entry.channels, samples), np.float32))
 
     def finish(self) -> Block:
         """End the stream and give its last audio: in all, up to a hop more than was encoded."""
         rest = self._overlap.finish(self._state)
         self.reset()
-        if rest is None:
-            return np.zeros((self.model.entry.channels, 0), np.float32)
-        return rest[0].T.cpu().numpy()
+        return np.zeros((self.model.entry.channels, 0), np.float32) if rest is None else rest
+
+    def _add(self, audio: Block) -> Block:
+        ready, self._state = self._overlap.step(audio, self._state)
+        return ready
 
 
-def _segmented(model: LoadedModel) -> tuple[EncodecCodec, int, int]:
-    """Return a model's network, and its segments' length and distance; ValueError if it has none."""
+def _segmented(model: LoadedModel) -> tuple[SegmentNetwork, int, int]:
+    """Return what codes a model's segments, and their length and distance; ValueError if it has none."""
     entry = model.entry
-    if entry.segment_samples is None or entry.segment_stride_samples is None:
+    if model.segments is None or entry.segment_samples is None or entry.segment_stride_samples is None:
         raise ValueError(f"{entry.name} does not code in segments")
-    assert isinstance(model.codec, EncodecCodec)
-    return model.codec, entry.segment_samples, entry.segment_stride_samples
+    return model.segments, entry.segment_samples, entry.segment_stride_samples

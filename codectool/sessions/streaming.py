@@ -2,133 +2,140 @@
 
 The same audio gives the same codes in whatever pieces it is pushed: the network runs over blocks of one fixed
 number of frames, counted from the stream's start, and what is left at its end is filled up to whole steps, or
-given to the layers' own finish where they do not end as if silence followed (`Layer.first_push`). `nn.blocks`
-says how several blocks are computed together or side by side to the same result.
+given to the network's own finish where it does not end as if silence followed. `sessions.blocks` says how
+several blocks are computed together or side by side to the same result.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import torch
-from torch import Tensor
 
 from codectool.audio.hops import HopFramer
 from codectool.audio.pcm import Block
 from codectool.container.bits import Codes
-from codectool.container.header import PACKET_FRAMES
-from codectool.engines.blocks import Grid
+from codectool.engines.network import State
+from codectool.engines.threads import usable_threads
 from codectool.errors import UsageError
-from codectool.models.loading import LoadedModel
+from codectool.models.loaded import LoadedModel
 from codectool.models.registry import ModelEntry
-from codectool.nn.layer import Layer, State
+from codectool.sessions.blocks import JOINED_S, Grid
 
-BLOCK_FRAMES = PACKET_FRAMES  # so that none waits for a block to be full
-LAST_STEP_FRAMES = 5  # the last block is a multiple of: short files cost little more than long ones
-THREADS_LIMIT = 8  # more would need more audio at a time than is worth holding
+LAST_STEP_S = 1 / 15  # the last block is a multiple of: short files cost little more than long ones
 FADE_S = 0.01  # sound fades over this long at the edges of lost audio
-
-
-def usable_threads() -> int:
-    """Return how many threads a session uses if not told: torch's, which OMP_NUM_THREADS or the cores say."""
-    return min(torch.get_num_threads(), THREADS_LIMIT)
 
 
 class EncoderSession:
     """Encodes one stream of audio `[channels, samples]` at the model's rate to codes `[levels, frames]`.
 
-    `latency_samples` is how far the codes lag the audio beyond the block: none, for a causal encoder. Of long
-    pushes, `threads` parts (None: as many threads as torch may use) are encoded at the same time.
+    Codes come once a block of `block_frames` (None: a packet's) is full, and `latency_samples` later for a
+    model that looks ahead. Of long pushes, `threads` parts (None: as many as there are cores) are encoded at
+    the same time. ValueError for levels that the model has not.
     """
 
     def __init__(
-        self, model: LoadedModel, levels: int, block_frames: int = BLOCK_FRAMES, threads: int | None = None
+        self, model: LoadedModel, levels: int, block_frames: int | None = None, threads: int | None = None
     ) -> None:
-        if not 1 <= levels <= model.entry.levels:
-            raise ValueError(f"levels is {levels}, but {model.entry.name} has 1 to {model.entry.levels}")
+        entry = model.entry
+        entry.check_levels(levels)
         self.model = model
         self.levels = levels
-        self.block_frames = block_frames = _block_frames(model.codec.encoder, model.entry, block_frames)
-        self.block_samples = block_frames * model.entry.hop_samples
-        self.latency_samples = model.codec.encoder.latency * model.entry.hop_samples
-        self._grid = Grid.of(
-            model.codec.encoder,
-            block_frames,
-            model.entry.hop_samples,
-            model.joins_blocks,
+        self._network = network = model.encoder
+        first_frames = network.first_push_samples // entry.hop_samples
+        self.block_frames = _block_frames(entry, block_frames, first_frames)
+        self.block_samples = self.block_frames * entry.hop_samples
+        self.latency_samples = network.look_ahead_samples
+        self._is_filled_up = not (network.first_push_samples or network.look_ahead_samples)
+        field = network.receptive_field_samples
+        own = (
+            1 if network.look_ahead_samples else entry.hop_samples
+        )  # of the field, samples of the frame itself
+        self._grid = Grid(
+            self.block_samples,
+            _joined(model, self.block_frames),
+            None if field is None else -(-(field - own) // self.block_samples),
             threads or usable_threads(),
+            network.initial_state(1),
         )
         self.reset()
 
     def reset(self) -> None:
         """Begin a new stream."""
-        self._framer = HopFramer(self.block_samples)
+        self._framer = HopFramer(self.block_samples, self.model.entry.channels)
         self._state: State = self._grid.start
         self._pushed_samples = 0
         self._given_frames = 0
 
     def push(self, block: Block) -> Codes:
         """Take any number of samples; give the codes, uint16 `[levels, frames]`, of the blocks they fill."""
-        self._pushed_samples += block.shape[1]
-        _check_length(self._pushed_samples, self.model.entry)
+        self._count(block)
         return self._encode(self._framer.push(block))
 
     def finish(self, last: Block | None = None) -> Codes:
-        """End the stream and give its last codes; in all, `codec.frames_for(samples)` frames.
+        """End the stream and give its last codes; in all, the network's `frames_for(samples)` frames.
 
         Audio given here is encoded together with what is held back, which costs less than pushing it before.
         """
-        last = np.zeros((1, 0), np.float32) if last is None else last
-        self._pushed_samples += last.shape[1]
-        _check_length(self._pushed_samples, self.model.entry)
+        channels, hop_samples = self.model.entry.channels, self.model.entry.hop_samples
+        last = np.zeros((channels, 0), np.float32) if last is None else last
+        self._count(last)
         whole, rest = self._framer.push(last), self._framer.rest()
-        if self.model.codec.encoder.first_push:
+        if not self._is_filled_up:
             codes = np.concatenate((self._encode(whole), self._encode(rest, ends=True)), axis=1)
             self.reset()
             return codes
-        hop_samples = self.model.entry.hop_samples
-        missing_frames = self.model.codec.frames_for(self._pushed_samples) - self._given_frames
-        # Silence fills the last block; of its frames only those count that the layers' own finish would give.
-        rest_frames = _whole_steps(missing_frames - whole.shape[1] // hop_samples, self.block_frames)
-        padding = np.zeros((1, rest_frames * hop_samples - rest.shape[1]), np.float32)
+        missing_frames = self._network.frames_for(self._pushed_samples) - self._given_frames
+        # Silence fills the last block; of its frames only those count that the network's finish would give.
+        rest_frames = _whole_steps(
+            missing_frames - whole.shape[1] // hop_samples, self.block_frames, self.model.entry
+        )
+        padding = np.zeros((channels, rest_frames * hop_samples - rest.shape[1]), np.float32)
         codes = self._encode(np.concatenate((whole, rest, padding), axis=1))[:, :missing_frames]
         self.reset()
         return codes
 
+    def _count(self, block: Block) -> None:
+        _check_shape(block, self.model.entry.channels)
+        self._pushed_samples += block.shape[1]
+        _check_length(self._pushed_samples, self.model.entry)
+
     def _encode(self, whole: Block, ends: bool = False) -> Codes:
         """Encode in blocks, of which the last of a stream may be shorter; what `ends` it is finished."""
-        step = self._last_step if ends else self._step
-        blocks, self._state = self._grid.run(step, torch.from_numpy(whole), self._state)
-        self._given_frames += whole.shape[1] // self.model.entry.hop_samples
-        none = np.zeros((self.levels, 0), np.uint16)
-        return np.concatenate([none, *(block.numpy().astype(np.uint16) for block in blocks)], axis=1)
+        if ends:
+            codes: Codes = self._network.finish(whole[None], self._state, self.levels)[0]
+        else:
+            blocks, self._state = self._grid.run(self._step, whole[None], self._state)
+            codes = np.concatenate([np.zeros((self.levels, 0), np.uint16), *(b[0] for b in blocks)], axis=1)
+        self._given_frames += codes.shape[1]
+        return codes
 
-    def _step(self, audio: Tensor, state: State) -> tuple[Tensor, State]:
-        codec = self.model.codec
-        latents, state = codec.encoder.step(audio[:, :, None].to(codec.quantizer.codebooks.device), state)
-        return codec.quantizer.encode(latents, self.levels)[0].cpu(), state
-
-    def _last_step(self, audio: Tensor, state: State) -> tuple[Tensor, State]:
-        codec = self.model.codec
-        latents = codec.encoder.finish(audio[:, :, None].to(codec.quantizer.codebooks.device), state)
-        return codec.quantizer.encode(latents, self.levels)[0].cpu(), state
+    def _step(self, audio: Any, state: State) -> tuple[Any, State]:
+        return self._network.step(audio, state, self.levels)
 
 
 class DecoderSession:
-    """Decodes one stream of codes `[levels, frames]` to audio `[1, samples]` at the model's rate.
+    """Decodes one stream of codes `[levels, frames]` to audio `[channels, samples]` at the model's rate.
 
     The audio begins with the first encoded sample; `latency_samples` is how far it lags the codes beyond the
-    block. Of long pushes, `threads` parts (None: as many threads as torch may use) are decoded at the same
-    time.
+    block. Of long pushes, `threads` parts (None: as many as there are cores) are decoded at the same time.
     """
 
     def __init__(
-        self, model: LoadedModel, block_frames: int = BLOCK_FRAMES, threads: int | None = None
+        self, model: LoadedModel, block_frames: int | None = None, threads: int | None = None
     ) -> None:
         self.model = model
-        self.block_frames = block_frames = _block_frames(model.codec.decoder, model.entry, block_frames)
-        self.latency_samples = model.codec.decoder.latency
-        self._grid = Grid.of(
-            model.codec.decoder, block_frames, 1, model.joins_blocks, threads or usable_threads()
+        self._network = network = model.decoder
+        self.block_frames = _block_frames(model.entry, block_frames, network.first_push_frames)
+        self.latency_samples = network.latency_samples + network.look_ahead_frames * model.entry.hop_samples
+        self._is_filled_up = not (network.first_push_frames or network.look_ahead_frames)
+        field = network.receptive_field_frames
+        self._grid = Grid(
+            self.block_frames,
+            _joined(model, self.block_frames),
+            None if field is None else -(-(field - 1) // self.block_frames),
+            threads or usable_threads(),
+            network.initial_state(1),
         )
         self.reset()
 
@@ -136,7 +143,7 @@ class DecoderSession:
         """Begin a new stream."""
         self._waiting: list[Codes] = []  # frames of a block that is not full yet
         self._restart()
-        self._skip_samples = self.latency_samples  # these come before the first encoded sample
+        self._skip_samples = self._network.latency_samples  # these come before the first encoded sample
         self._last_frame: Codes | None = None
 
     def push(self, codes: Codes) -> Block:
@@ -151,24 +158,25 @@ class DecoderSession:
         return self._decode(joined[:, :whole_frames])
 
     def finish(self) -> Block:
-        """End the stream and give its last audio: in all, a hop for each frame, less `latency_samples`."""
+        """End the stream and give its last audio: in all, a hop for each frame, less the latency."""
         waiting = self._waiting
         audio = self._decode(np.concatenate(waiting, axis=1), ends=True) if waiting else self._no_audio()
         self.reset()
         return audio
 
-    def lose(self) -> Block:
+    def conceal(self) -> Block:
         """Say that the next frames are lost; give what was waiting, and one hop in which the sound fades out.
 
         For n lost frames the caller puts n - 1 hops of silence after it. The stream then starts anew, and
         the overlap of the synthesis fades it in over a hop.
         """
+        hop_samples = self.model.entry.hop_samples
         if self._last_frame is None:  # nothing was heard yet, and the latency takes the place of the hop
             skipped, self._skip_samples = self._skip_samples, 0
-            return np.zeros((1, self.model.entry.hop_samples - skipped), np.float32)
-        fade_samples = round(FADE_S * self.model.entry.sample_rate_hz)
+            return np.zeros((self.model.entry.channels, hop_samples - skipped), np.float32)
+        fade_samples = min(round(FADE_S * self.model.entry.sample_rate_hz), hop_samples)
         audio = self._decode(np.concatenate((*self._waiting, self._last_frame), axis=1), ends=True)
-        start = audio.shape[1] - self.model.entry.hop_samples
+        start = audio.shape[1] - hop_samples
         audio[:, start : start + fade_samples] *= np.linspace(1, 0, fade_samples, dtype=np.float32)
         audio[:, start + fade_samples :] = 0
         self._restart()
@@ -178,48 +186,57 @@ class DecoderSession:
     def _restart(self) -> None:
         self._state: State = self._grid.start
         self._waiting = []
+        self._given_samples = 0  # since the start, latency included
+        self._decoded_frames = 0
 
     def _decode(self, codes: Codes, ends: bool = False) -> Block:
         """Decode in blocks; what `ends` a stream is filled up with what is then cut off, or is finished."""
-        frames = codes.shape[1]
-        finishes = ends and self.model.codec.decoder.first_push > 0
-        padding_frames = 0 if finishes else _whole_steps(frames, self.block_frames) - frames
-        padded = torch.from_numpy(np.pad(codes.astype(np.int64), ((0, 0), (0, padding_frames))))
-        step = self._last_step if finishes else self._step
-        blocks, self._state = self._grid.run(step, padded[None], self._state)
-        joined = np.concatenate([self._no_audio(), *(block.numpy() for block in blocks)], axis=1)
-        joined = joined[:, : frames * self.model.entry.hop_samples]
-        skipped = min(self._skip_samples, joined.shape[1])
+        self._decoded_frames += codes.shape[1]
+        if ends and not self._is_filled_up:
+            blocks: list[Any] = [self._network.finish(codes[None], self._state)]
+        else:
+            step = _whole_steps(codes.shape[1], self.block_frames, self.model.entry) if ends else 0
+            padded = np.pad(codes, ((0, 0), (0, max(0, step - codes.shape[1]))))
+            blocks, self._state = self._grid.run(self._network.step, padded[None], self._state)
+        audio = np.concatenate([self._no_audio(), *(block[0] for block in blocks)], axis=1)
+        # of what filled the last block up, nothing is given out
+        left_samples = self._decoded_frames * self.model.entry.hop_samples - self._given_samples
+        audio = audio[:, :left_samples]
+        self._given_samples += audio.shape[1]
+        skipped = min(self._skip_samples, audio.shape[1])
         self._skip_samples -= skipped
-        return joined[:, skipped:]
-
-    def _step(self, codes: Tensor, state: State) -> tuple[Tensor, State]:
-        codec = self.model.codec
-        latents = codec.quantizer.decode(codes.to(codec.quantizer.codebooks.device))
-        audio, state = codec.decoder.step(latents, state)
-        return audio[:, :, 0].float().cpu(), state
-
-    def _last_step(self, codes: Tensor, state: State) -> tuple[Tensor, State]:
-        codec = self.model.codec
-        latents = codec.quantizer.decode(codes.to(codec.quantizer.codebooks.device))
-        return codec.decoder.finish(latents, state)[:, :, 0].float().cpu(), state
+        return audio[:, skipped:]
 
     def _no_audio(self) -> Block:
-        return np.zeros((1, 0), np.float32)
+        return np.zeros((self.model.entry.channels, 0), np.float32)
 
 
-def _whole_steps(frames: int, block_frames: int) -> int:
+def _joined(model: LoadedModel, block_frames: int) -> int:
+    """Return how many blocks are computed together."""
+    if not model.joins_blocks:
+        return 1
+    return max(1, model.entry.frames_in(JOINED_S) // block_frames)
+
+
+def _whole_steps(frames: int, block_frames: int, entry: ModelEntry) -> int:
     """Return how many frames the last blocks of a stream have that hold so many."""
-    step = block_frames if block_frames % LAST_STEP_FRAMES else LAST_STEP_FRAMES
+    last_step = entry.frames_in(LAST_STEP_S)
+    step = block_frames if block_frames % last_step else last_step
     return -(-frames // step) * step
 
 
-def _block_frames(layer: Layer, entry: ModelEntry, block_frames: int) -> int:
-    """Return the frames of a block that the layer can take: enough to begin with, or a whole recording."""
+def _block_frames(entry: ModelEntry, wanted: int | None, first_frames: int) -> int:
+    """Return the frames of a block that the network can take: enough to begin with, or a whole recording."""
     if entry.longest_samples is not None:
         return entry.longest_samples // entry.hop_samples + 1
-    first_frames = layer.first_push // (entry.hop_samples if layer.ratio < 1 else 1)
-    return max(block_frames, first_frames)
+    return max(wanted or entry.packet_frames(), first_frames)
+
+
+def _check_shape(block: Block, channels: int) -> None:
+    if block.ndim != 2 or len(block) != channels:
+        raise UsageError(f"audio of shape {block.shape}, not [{channels} channels, samples]")
+    if block.dtype != np.float32:
+        raise UsageError(f"audio of type {block.dtype}, not float32")
 
 
 def _check_length(samples: int, entry: ModelEntry) -> None:

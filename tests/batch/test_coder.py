@@ -11,9 +11,8 @@ import soundfile
 from codectool import pipeline
 from codectool.batch import Outcome, Status
 from codectool.batch.worker import Coder
-from codectool.jobs import DecodeJob, EncodeJob
 from codectool.models import loading
-from codectool.pipeline import encoding
+from codectool.pipeline import DecodeJob, EncodeJob, encoding
 from tests.batch.conftest import RATE_HZ, write_noise
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from codectool.batch import BatchJob, plan, planning
 from codectool.errors import FileError, UsageError
-from codectool.jobs import DecodeJob, EncodeJob
+from codectool.pipeline import DecodeJob, EncodeJob
 from tests.batch.conftest import touch
 
 pytestmark = pytest.mark.usefixtures("folder")

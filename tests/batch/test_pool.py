@@ -11,7 +11,7 @@ from codectool.batch import Status
 from codectool.batch.pool import Pool
 from codectool.batch.running import HAND_BYTES, _hands
 from codectool.batch.worker import Hand
-from codectool.jobs import DecodeJob, EncodeJob
+from codectool.pipeline import DecodeJob, EncodeJob
 from tests.batch.conftest import RATE_HZ, write_noise
 
 

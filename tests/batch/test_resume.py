@@ -14,9 +14,9 @@ from codectool import pipeline
 from codectool.batch import BatchJob, Item, Status
 from codectool.batch.resume import Resumer, remove_part
 from codectool.errors import WeightsError
-from codectool.jobs import DecodeJob, EncodeJob
-from codectool.models.loading import LoadedModel
+from codectool.models.loaded import LoadedModel
 from codectool.models.search import weights_fingerprint
+from codectool.pipeline import DecodeJob, EncodeJob
 from tests.batch.conftest import RATE_HZ, write_noise
 
 ITEM = Item("in/a.wav", "out/a.ecdc")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.delay import measure
-from codectool.models.loading import LoadedModel
+from codectool.models.loaded import LoadedModel
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from codectool.container.packets import HEAD, SYNC
-from codectool.models.loading import LoadedModel
+from codectool.models.loaded import LoadedModel
 from tests.cli.conftest import RATE_HZ, Ran, read_wav
 
 Codec = Callable[..., Ran]

@@ -12,7 +12,7 @@ import pytest
 from codectool.batch import BatchJob, Item, Status
 from codectool.batch.resume import Resumer
 from codectool.container import HeaderV0
-from codectool.jobs import EncodeJob
+from codectool.pipeline import EncodeJob
 from tests.cli.conftest import Ran
 from tests.container.samples_v0 import ToyPredictor, make_codes_v0, make_file_v0
 

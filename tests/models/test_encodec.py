@@ -16,12 +16,11 @@ from codectool.audio.pcm import Block
 from codectool.audio.sink import open_sink
 from codectool.audio.source import open_source
 from codectool.errors import UsageError
-from codectool.jobs import DecodeJob, EncodeJob
 from codectool.models import encodec
-from codectool.models.loading import LoadedModel
+from codectool.models.loaded import LoadedModel
 from codectool.models.registry import find
 from codectool.nn.linear import pack
-from codectool.pipeline import decode, encode
+from codectool.pipeline import DecodeJob, EncodeJob, decode, encode
 from codectool.sessions.streaming import DecoderSession, EncoderSession
 from tests.streams import decoded, encoded
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from codectool.container import Audio, HeaderV0, open_reader
-from codectool.engines.blocks import on_threads
+from codectool.engines.torch_engine import on_threads
 from codectool.errors import WeightsError
 from codectool.models.encodec_lm import LanguageModel, load_language_model
 from codectool.models.registry import find

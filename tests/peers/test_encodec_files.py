@@ -14,7 +14,7 @@ import torch
 from codectool.__main__ import run
 from codectool.container import HeaderV0
 from codectool.container.v0 import MODEL_NAMES
-from codectool.engines.blocks import on_threads
+from codectool.engines.torch_engine import on_threads
 from codectool.models.encodec_lm import LanguageModel
 from tests.peers.encodec_files import compare, random_language_model, same_language_model
 from tests.peers.reference import is_installed, patched_compress, random_reference, recording

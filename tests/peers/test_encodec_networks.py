@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.peers.encodec_equality import CHANGED_CODES, compare, decoded, encoded, proofs, signal
 from codectool.models.encodec import EncodecCodec
-from codectool.nn.overlap import OverlapAdd
+from codectool.sessions.overlap import OverlapAdd
 from tests.peers import reference
 
 pytestmark = pytest.mark.skipif(not reference.is_installed(), reason="encodec and einops are not installed")

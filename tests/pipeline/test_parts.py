@@ -14,7 +14,7 @@ import soundfile
 from codectool import pipeline
 from codectool.container import Reader
 from codectool.errors import UsageError
-from codectool.models.loading import LoadedModel
+from codectool.models.loaded import LoadedModel
 from codectool.pipeline import DecodeJob, EncodeJob
 from codectool.pipeline.decode_loop import Part, decode_blocks, start_of
 

@@ -17,9 +17,9 @@ from codectool.audio.source import open_source
 from codectool.container import Header, Reader, bits
 from codectool.container.packets import COUNTS, Flag, write_packet
 from codectool.errors import DataError
-from codectool.models.loading import LoadedModel
+from codectool.models.loaded import LoadedModel
 from codectool.pipeline import DecodeJob, EncodeJob, decode_blocks
-from codectool.pipeline.common import one_ahead
+from codectool.pipeline.common import prefetch
 from codectool.pipeline.encoding import encode_blocks, pieces_of
 from codectool.sessions.streaming import EncoderSession
 
@@ -88,7 +88,7 @@ def test_gathering_changes_no_code_and_no_sample(
             np.testing.assert_array_equal(sound[0], sound[-1])
 
 
-def test_one_ahead_keeps_order_and_works_while_the_next_is_taken() -> None:
+def test_prefetch_keeps_order_and_works_while_the_next_is_taken() -> None:
     next_is_taken = threading.Event()
 
     def items() -> Iterator[int]:
@@ -100,22 +100,22 @@ def test_one_ahead_keeps_order_and_works_while_the_next_is_taken() -> None:
         assert next_is_taken.wait(timeout=60)
         return number * number
 
-    assert list(one_ahead(square, items())) == [1, 4]
-    assert list(one_ahead(square, ())) == []
+    assert list(prefetch(square, items())) == [1, 4]
+    assert list(prefetch(square, ())) == []
 
 
-def test_one_ahead_passes_errors_on_and_leaves_no_thread() -> None:
+def test_prefetch_passes_errors_on_and_leaves_no_thread() -> None:
     def refuse(number: int) -> int:
         if number == 2:
             raise DataError("no")
         return number
 
     before = threading.active_count()
-    results = one_ahead(refuse, iter(range(9)))
+    results = prefetch(refuse, iter(range(9)))
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(DataError, match="no"):
         next(results)
-    left = one_ahead(refuse, iter((0, 1, 1)))
+    left = prefetch(refuse, iter((0, 1, 1)))
     next(left)
     left.close()
     assert threading.active_count() == before

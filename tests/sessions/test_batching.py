@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from codectool.engines.blocks import JOINED_FRAMES
 
 from codectool.audio.pcm import Block
-from codectool.engines.blocks import JOINED_FRAMES
-from codectool.models.loading import LoadedModel
+from codectool.models.loaded import LoadedModel
 from codectool.sessions import batching as together
 from codectool.sessions.batching import Whole, encode_together
 from codectool.sessions.streaming import EncoderSession

@@ -13,11 +13,10 @@ import torch
 from codectool.audio.pcm import Block
 from codectool.container import Header, Writer
 from codectool.errors import DataError
-from codectool.jobs import DecodeJob
 from codectool.models import encodec
-from codectool.models.loading import LoadedModel
+from codectool.models.loaded import LoadedModel
 from codectool.models.registry import find
-from codectool.pipeline import decode
+from codectool.pipeline import DecodeJob, decode
 from codectool.sessions.segments import Segment, SegmentDecoderSession, SegmentEncoderSession
 
 SEGMENT_SAMPLES, STRIDE_SAMPLES, HOP_SAMPLES = 120, 108, 6

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from codectool.audio.pcm import Block
 from codectool.container import Codes
-from codectool.models.loading import LoadedModel
+from codectool.models.loaded import LoadedModel
 from codectool.nn.layer import State
 from codectool.sessions.streaming import LAST_STEP_FRAMES, DecoderSession, EncoderSession
 from tests.small_models import SHAPE

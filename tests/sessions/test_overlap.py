@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from codectool.nn.overlap import OverlapAdd
+from codectool.sessions.overlap import OverlapAdd
 
 
 @pytest.mark.parametrize("stride", [3, 6, 8])

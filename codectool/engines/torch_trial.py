@@ -6,37 +6,44 @@ and for few differ, noise shows it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from codectool.engines.blocks import Step
+from codectool.engines.torch_engine import Codec
 from codectool.nn.layer import Chain, Layer, State
 from codectool.nn.quantizer import ResidualVectorQuantizer
+
+Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
 CUTS = (0, 2, 7, 20, 50, 125, 275, 600)  # in frames; between them there are pieces of the usual sizes
 STREAMS = 3  # side by side, of a third of the frames each
 
 
 @torch.inference_mode()
-def blocks_join(encoder: Layer, quantizer: ResidualVectorQuantizer, decoder: Layer) -> bool:
+def blocks_join(codec: Codec, channels: int) -> bool:
     """Return whether a model gives the same bits for several blocks together as one by one, here.
 
     That goes for blocks of one stream, and of several side by side in the encoder. False for models of
-    unbounded reach. Takes some 20 ms.
+    unbounded reach, for those that look ahead, and for quantizers whose scores are not known. Takes some
+    20 ms.
     """
+    encoder, decoder, quantizer = codec.encoder, codec.decoder, codec.quantizer
     if encoder.receptive_field is None or decoder.receptive_field is None:
+        return False
+    if encoder.look_ahead or decoder.look_ahead or not isinstance(quantizer, ResidualVectorQuantizer):
         return False
     noise = torch.Generator().manual_seed(0)
     device, dim = quantizer.codebooks.device, quantizer.codebooks.shape[2]
-    audio = torch.randn(1, int(CUTS[-1] / encoder.ratio), 1, generator=noise).to(device) * 0.1
+    audio = torch.randn(1, int(CUTS[-1] / encoder.ratio), channels, generator=noise).to(device) * 0.1
     latents = torch.randn(1, CUTS[-1], dim, generator=noise).to(device)
 
     def scores(x: Tensor, state: State) -> tuple[Tensor, State]:
         return quantizer.scores(x[0], level=0)[None], state
 
-    encoder, decoder = _without_likes(encoder), _without_likes(decoder)
+    encoder, decoder = _one_of_a_kind(encoder), _one_of_a_kind(decoder)
     return (
         _same_in_pieces(encoder.step, audio, encoder.initial_state(1))
         and _same_side_by_side(encoder, audio)
@@ -45,8 +52,8 @@ def blocks_join(encoder: Layer, quantizer: ResidualVectorQuantizer, decoder: Lay
     )
 
 
-def _without_likes(layer: Layer) -> Layer:
-    """Keep one part of those that look the same: it stands for all, and less is to be computed."""
+def _one_of_a_kind(layer: Layer) -> Layer:
+    """Return a chain with one of each set of equal parts, which is less to compute."""
     return Chain(list({repr(part): part for part in layer}.values())) if isinstance(layer, Chain) else layer
 
 

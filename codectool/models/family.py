@@ -1,0 +1,36 @@
+"""What a family of models gives, written down: its shape, how it is built, and how others spell its weights.
+
+A family is one file, here or in another package, that ends in `FAMILY = Family(...)`. Beside it stands an
+entry in the registry for each model. What `build` returns is a `Codec` (see `engines.torch_engine`): layers
+that keep the streaming contract around a quantizer. The quantizer calls its tensors of entries `codebooks`;
+where it has several, their names sort in the order of the levels. A family whose entries say
+`segment_samples` has `encode_segment` and `decode_segment` as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from codectool.engines.torch_engine import Codec
+
+
+@dataclass(frozen=True)
+class Family:
+    """What `models.loading` needs of a family.
+
+    Attributes:
+        config: a frozen dataclass of all that determines the shape; called with an entry's `config`.
+        build: makes the codec of a config, with untrained weights; ValueError for a shape that cannot be.
+        published: gives tensors our names, from those of a checkpoint as others write it, weight norm folded;
+            ValueError for what cannot be such a checkpoint. None if only we write weights.
+        bears_bfloat16: whether large products may be rounded to bfloat16 by default.
+    """
+
+    config: Callable[..., Any]
+    build: Callable[[Any], Codec]
+    published: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
+    bears_bfloat16: bool = False

@@ -1,0 +1,33 @@
+"""Which weights these are: the first 8 bytes of sha256 over the codebooks as float32 little-endian; no torch.
+
+Every spelling of a checkpoint gives the same, and so does every precision it is stored in that is exact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from numpy.typing import NDArray
+
+CODEBOOKS = re.compile(r"quantizer\.(?:.*\.)?codebooks")  # every quantizer calls its tensors of entries so
+
+
+def codebook_names(names: Iterable[str]) -> list[str]:
+    """Return those of our own names of tensors that are codebooks, in the order of their levels."""
+    return sorted((name for name in names if CODEBOOKS.fullmatch(name)), key=_numbers_by_value)
+
+
+def fingerprint_of(codebooks: Iterable[NDArray[Any]]) -> bytes:
+    """Return the fingerprint of codebooks, in the order of their levels."""
+    digest = hashlib.sha256()
+    for codebook in codebooks:
+        digest.update(codebook.astype("<f4").tobytes())
+    return digest.digest()[:8]
+
+
+def _numbers_by_value(name: str) -> list[tuple[bool, int, str]]:
+    parts = name.split(".")
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]

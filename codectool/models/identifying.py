@@ -1,0 +1,61 @@
+"""Which model a checkpoint is of: its tensors tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from codectool.errors import WeightsError
+from codectool.models.checkpoints import check_finite, differences, read_checkpoint
+from codectool.models.fingerprint import codebook_names
+from codectool.models.registry import ModelEntry, known_models
+from codectool.models.torch_loading import family_of, fingerprint_of_state, own_tensors
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model's weights, whole and checked, as float32 tensors under our names."""
+
+    entry: ModelEntry
+    tensors: dict[str, Tensor]
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What identifies its codebooks."""
+        return fingerprint_of_state(self.tensors)
+
+
+def identify(path: Path) -> Checkpoint:
+    """Return what a checkpoint holds, and whose weights those are.
+
+    Raises WeightsError when it cannot be read, or holds no weights of a known model that others publish.
+    """
+    found, _ = read_checkpoint(path)
+    misfits = {}
+    for entry in known_models():
+        family = family_of(entry)
+        if family.published is None:
+            continue
+        try:
+            tensors = own_tensors(family, found, path)
+        except WeightsError as error:
+            misfits[entry.name] = [str(error).removeprefix(f"{path}: ")] * (len(found) + 1)
+            continue
+        with torch.device("meta"):  # shapes only
+            expected = family.build(family.config(**entry.config)).state_dict()  # type: ignore[attr-defined]
+        wrong = differences(expected, tensors)
+        if not wrong:
+            check_finite(tensors, path)
+            return Checkpoint(entry, tensors)
+        misfits[entry.name] = wrong
+    nearest = min(misfits, key=lambda name: len(misfits[name]))
+    reason = misfits[nearest]
+    if not codebook_names(found) and len(reason) > len(found):
+        raise WeightsError(f"{path}: not weights of a known model: {reason[0]}")
+    raise WeightsError(
+        f"{path}: not weights of a known model; from those of {nearest} {len(reason)} tensors "
+        f"differ, the first is {reason[0]}"
+    )

@@ -1,0 +1,132 @@
+"""A model on PyTorch: its family builds it, its weights are checked and filled in."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from codectool.engines.torch_engine import TorchDecoder, TorchEncoder, TorchSegments, on_threads
+from codectool.engines.torch_trial import blocks_join
+from codectool.errors import UsageError, WeightsError
+from codectool.models.checkpoints import check_finite, differences, read_checkpoint, read_safetensors
+from codectool.models.family import Family
+from codectool.models.fingerprint import codebook_names, fingerprint_of
+from codectool.models.loaded import LoadedModel
+from codectool.models.registry import ModelEntry
+from codectool.models.search import is_pickled
+from codectool.nn.linear import fast_bfloat16, pack
+
+
+@on_threads(1)  # the work is short, and threads would take longer to start
+def load_torch(entry: ModelEntry, path: Path, device: str, precision: str) -> LoadedModel:
+    """Build a model with the weights in a file; the errors are those of `models.loading.load`."""
+    family = family_of(entry)
+    codec = build_with_weights(entry, family, path)
+    where = _move(codec, device)
+    product_type = torch.float32
+    if where.type == "cpu":
+        product_type = _product_type(precision, family)
+        pack(codec, product_type)
+    elif precision == "bfloat16":
+        raise UsageError(f"precision bfloat16 is for the CPU, not for {device}")
+    segmental = entry.segment_samples is not None
+    return LoadedModel(
+        entry=entry,
+        encoder=TorchEncoder(codec, where, entry.channels, entry.hop_samples),
+        decoder=TorchDecoder(codec, where, entry.channels, entry.hop_samples),
+        fingerprint=fingerprint_of_state(codec.state_dict()),
+        weights_path=path,
+        joins_blocks=not segmental and blocks_join(codec, entry.channels),
+        segments=TorchSegments(codec, where) if segmental else None,
+        precision=str(product_type).removeprefix("torch."),
+    )
+
+
+def family_of(entry: ModelEntry) -> Family:
+    """Return the family of an entry: a file beside this one, or a module elsewhere by its full name."""
+    name = entry.family if "." in entry.family else f"codectool.models.{entry.family}"
+    family: Family = importlib.import_module(name).FAMILY
+    return family
+
+
+def build_with_weights(entry: ModelEntry, family: Family, path: Path) -> Any:
+    """Return the codec, a torch module in evaluation mode; WeightsError unless the weights fit it."""
+    tensors, metadata = _read(entry, family, path)
+    try:
+        config = family.config(**(dict(entry.config) | json.loads(metadata.get("config", "{}"))))
+        # A shape that only the file states is checked before it takes memory: first it is built without any.
+        # That imports much of torch, for a second, so the usual shape is built at once.
+        is_usual = config == family.config(**entry.config)
+        with torch.device("cpu" if is_usual else "meta"):
+            codec: Any = family.build(config)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise WeightsError(f"{path}: its metadata describe no {entry.family} model ({error})") from error
+    _check_is(entry, config, path)
+    wrong = differences(codec.state_dict(), tensors)
+    if wrong:
+        raise WeightsError(
+            f"{path}: not weights of {entry.name}: {len(wrong)} tensors differ, the first is {wrong[0]}"
+        )
+    check_finite(tensors, path)
+    if not is_usual:
+        codec = family.build(config)
+    codec.load_state_dict(tensors)
+    return codec.eval().requires_grad_(False)
+
+
+def fingerprint_of_state(tensors: dict[str, Tensor]) -> bytes:
+    """Return the fingerprint of tensors under our names."""
+    return fingerprint_of(tensors[name].float().cpu().numpy() for name in codebook_names(tensors))
+
+
+def _read(entry: ModelEntry, family: Family, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return tensors under our names, float32, and the metadata of the file."""
+    if family.published is None:
+        if is_pickled(path):
+            raise WeightsError(
+                f"{path}: not a safetensors file, as weights of {entry.name} are: if it is a checkpoint of "
+                "another model, name that model"
+            )
+        tensors, metadata = read_safetensors(path)
+        return {key: value.float() for key, value in tensors.items()}, metadata
+    tensors, metadata = read_checkpoint(path)
+    return own_tensors(family, tensors, path), metadata
+
+
+def own_tensors(family: Family, tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Return tensors under our names, whoever wrote them."""
+    if codebook_names(tensors) or family.published is None:
+        return tensors
+    try:
+        return family.published(tensors)
+    except ValueError as error:
+        raise WeightsError(f"{path}: {error}") from error
+
+
+def _move(codec: Any, device: str) -> torch.device:
+    try:
+        where = torch.device(device)
+        codec.to(where)
+    except (RuntimeError, AssertionError) as error:  # what torch raises depends on how it was built
+        raise UsageError(f"device {device!r}: not usable here ({str(error).splitlines()[0]})") from error
+    if where.type == "meta":
+        raise UsageError(f"device {device!r}: holds no numbers")
+    return where
+
+
+def _product_type(precision: str, family: Family) -> torch.dtype:
+    if precision == "auto":
+        precision = "bfloat16" if family.bears_bfloat16 and fast_bfloat16() else "float32"
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def _check_is(entry: ModelEntry, config: object, path: Path) -> None:
+    for name in ("sample_rate_hz", "channels", "hop_samples", "levels", "codebook_size"):
+        found, expected = getattr(config, name, None), getattr(entry, name)
+        if found is not None and found != expected:
+            raise WeightsError(f"{path}: not weights of {entry.name}: {name} is {found}, not {expected}")
