@@ -12,7 +12,7 @@ class CodecError(Exception):
     exit_code = 1
 
 
-class UsageError(CodecError):
+class UsageError(CodecError, ValueError):
     """The request itself is impossible: an option, a rate, a combination."""
 
     exit_code = 2
@@ -24,7 +24,7 @@ class DataError(CodecError):
     exit_code = 3
 
 
-class FileError(CodecError):
+class FileError(CodecError, OSError):
     """A file or device could not be read or written."""
 
     exit_code = 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from codectool.audio.pcm import Block
 
 
@@ -20,3 +22,10 @@ def mix_to_mono(block: Block) -> Block:
         total += block[channel]
     total /= channels
     return total
+
+
+def to_channels(block: Block, channels: int) -> Block:
+    """Return a block with so many channels: itself if it has them, else the mean of all, in each."""
+    if len(block) == channels:
+        return block
+    return np.repeat(mix_to_mono(block), channels, axis=0)

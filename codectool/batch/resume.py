@@ -23,7 +23,8 @@ from codectool.errors import CodecError, DataError
 from codectool.files.inputs import open_input
 from codectool.files.outputs import part_path
 from codectool.models.registry import find
-from codectool.models.search import find_weights, weights_fingerprint
+from codectool.models.search import find_weights
+from codectool.models.weights import weights_fingerprint
 from codectool.pipeline import DecodeJob, EncodeJob
 from codectool.pipeline.planning import plan_encode
 

@@ -14,7 +14,8 @@ from codectool.models.checkpoints import write_checkpoint
 from codectool.models.fetching import SHA256_DIGITS, alone_in, downloaded
 from codectool.models.identifying import Checkpoint, identify
 from codectool.models.registry import ModelEntry, find
-from codectool.models.search import cache_folder, how_to_get, weights_fingerprint, weights_places
+from codectool.models.search import cache_folder, how_to_get, weights_places
+from codectool.models.weights import weights_fingerprint
 
 
 @dataclass(frozen=True)

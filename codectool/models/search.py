@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from codectool.errors import WeightsError
-from codectool.models.fingerprint import codebook_names, fingerprint_of
 from codectool.models.registry import ModelEntry
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 WEIGHTS_VARIABLE = "CODECTOOL_WEIGHTS"
 PACKAGE_FOLDER = Path(__file__).parent.parent
@@ -67,29 +62,3 @@ def is_pickled(path: Path) -> bool:
             return file.read(4).startswith(PICKLES)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def weights_fingerprint(path: Path) -> bytes:
-    """Return what loading gives as the fingerprint of these weights.
-
-    Files under our own names need no torch. Raises WeightsError when the codebooks cannot be read.
-    """
-    codebooks = None if is_pickled(path) else _codebooks(path)
-    if not codebooks:  # another spelling, or a type that numpy has not
-        from codectool.models.identifying import identify
-
-        return identify(path).fingerprint
-    return fingerprint_of(codebooks)
-
-
-def _codebooks(path: Path) -> list[NDArray[Any]] | None:
-    """Return the codebooks in a safetensors file, None if they are of a type that numpy has not."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return [file.get_tensor(name) for name in codebook_names(file.keys())]
-    except TypeError:
-        return None
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error

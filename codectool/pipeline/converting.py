@@ -9,7 +9,8 @@ from codectool.container import Header, HeaderV0, ReaderV0, Writer, copy, open_r
 from codectool.errors import UsageError
 from codectool.files.inputs import open_input, refuse_same
 from codectool.files.outputs import open_output
-from codectool.models.search import find_weights, weights_fingerprint
+from codectool.models.search import find_weights
+from codectool.models.weights import weights_fingerprint
 from codectool.pipeline.v0_language_model import language_model_of
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
+from codectool.audio.pcm import Block
 from codectool.audio.sink import open_sink
 from codectool.container import AnyHeader, AnyReader, Gap, HeaderV0, Summary, open_reader, scan
 from codectool.errors import DataError, UsageError, WeightsError
@@ -114,6 +117,26 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
         damage=_damage(reader),
         notes=notes,
     )
+
+
+def decode_part(job: DecodeJob, loader: Loader = load) -> tuple[Block, int]:
+    """Return the part that a job asks for in memory, `[channels, samples]`, and its sample rate in Hz.
+
+    Its target is not looked at; the errors are those of `decode`.
+    """
+    with open_input(job.source) as stream:
+        summary = _look_ahead(stream)
+        reader = open_reader(stream, language_model_of(job))
+        header = reader.header
+        part = _part(job, header, summary)
+        if job.strict and summary is not None and summary.gaps:
+            _refuse(summary.gaps[0], header)
+        model = _right_model(header, job, loader)
+        none = np.zeros((header.streams * model.entry.channels, 0), np.float32)
+        blocks = list(decode_blocks(reader, model, part, at_once_s(job.source)))
+        if job.strict and reader.gaps:
+            _refuse(reader.gaps[0], header)
+        return np.concatenate([none, *blocks], axis=1), header.original_rate_hz
 
 
 def _look_ahead(stream: BinaryIO) -> Summary | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from codectool.audio.mix import mix_to_mono
+from codectool.audio.mix import to_channels
 from codectool.audio.pcm import Block
 from codectool.audio.resample import Resampler
 from codectool.audio.source import AudioSource
@@ -33,9 +33,7 @@ def _pieces(source: AudioSource, channels: int, rate_hz: int) -> Iterator[Piece]
     samples = 0
     for block in source.blocks():
         samples += block.shape[1]
-        if len(block) != channels:
-            block = np.repeat(mix_to_mono(block), channels, axis=0)
-        yield Piece(resampler.push(block), samples)
+        yield Piece(resampler.push(to_channels(block, channels)), samples)
     yield Piece(resampler.finish(), samples, is_last=True)
 
 

@@ -15,7 +15,7 @@ from codectool.batch import BatchJob, Item, Status
 from codectool.batch.resume import Resumer, remove_part
 from codectool.errors import WeightsError
 from codectool.models.loaded import LoadedModel
-from codectool.models.search import weights_fingerprint
+from codectool.models.weights import weights_fingerprint
 from codectool.pipeline import DecodeJob, EncodeJob
 from tests.batch.conftest import RATE_HZ, write_noise
 

@@ -14,7 +14,8 @@ from safetensors import safe_open
 
 from codectool.models.loading import load
 from codectool.models.registry import MODELS, Download, ModelEntry, find
-from codectool.models.search import WEIGHTS_VARIABLE, weights_fingerprint
+from codectool.models.search import WEIGHTS_VARIABLE
+from codectool.models.weights import weights_fingerprint
 from tests.cli.conftest import Ran
 from tests.models.encodec_files import Shape, parametrized, random_file
 from tests.models.web import Site, served

@@ -21,7 +21,7 @@ from codectool.models import encodec
 from codectool.models.checkpoints import official_names, read_checkpoint, unify
 from codectool.models.loading import identify, load
 from codectool.models.registry import MODELS, find
-from codectool.models.search import weights_fingerprint
+from codectool.models.weights import weights_fingerprint
 from tests.models.encodec_files import (
     OFFICIAL,
     SPELLINGS,
