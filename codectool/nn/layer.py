@@ -26,9 +26,6 @@ class Layer(nn.Module):
             no later input can change them, so there are fewer at first; `finish` gives the rest.
         receptive_field: input steps one output step depends on, or None if unbounded.
         first_push: the fewest input steps a stream begins with, whole hops; a shorter one is only finished.
-        look_ahead: input steps beyond its own that an output step depends on, 0 if causal. Until they are
-            there its outputs are held back; n input steps give at least `(n - look_ahead) * ratio` outputs,
-            rounded down, and a step's output is final.
     """
 
     hop: int = 1
@@ -37,7 +34,6 @@ class Layer(nn.Module):
     look_ahead: int = 0
     receptive_field: int | None = 1
     first_push: int = 0
-    look_ahead: int = 0
 
     def initial_state(self, batch: int) -> State:
         """Return the state of a stream that has seen nothing; `batch` streams run side by side."""
@@ -86,7 +82,6 @@ class Chain(Layer):
         self.look_ahead = math.ceil(ahead)
         self.receptive_field = None if reach is None else math.ceil(reach)
         self.first_push = math.ceil(first / self.hop) * self.hop
-        self.look_ahead = math.ceil(ahead)
 
     def __iter__(self):  # type: ignore[no-untyped-def]  # nn.ModuleList yields plain modules
         return iter(self.parts)
