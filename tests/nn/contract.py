@@ -17,6 +17,8 @@ def awkward_lengths(layer: Layer) -> list[int]:
     """Return input lengths that have broken streams before: around a hop, primes, and nothing at all."""
     hop, first = layer.hop, layer.first_push
     lengths = {0, 1, hop - 1, hop, hop + 1, 2 * hop, 7 * hop + 3, 11 * hop, 997 if hop > 1 else 97}
+    if layer.look_ahead:
+        lengths |= {layer.look_ahead, layer.look_ahead + 1, layer.look_ahead + hop}
     return sorted(lengths | ({first - 1, first, first + hop - 1} if first else set()))
 
 
@@ -40,9 +42,12 @@ def stream(layer: Layer, x: Tensor, seed: int | None) -> Tensor:
     """Run `x` through the layer in steps, then finish."""
     state, outputs = layer.initial_state(x.shape[0]), []
     *whole, rest = pieces(x, layer, seed)
+    pushed = given = 0
     for piece in whole:
         y, state = layer.step(piece, state)
         outputs.append(y)
+        pushed, given = pushed + piece.shape[1], given + y.shape[1]
+        assert given >= int((pushed - layer.look_ahead) * layer.ratio), "outputs are held back for too long"
     return torch.cat((*outputs, layer.finish(rest, state)), dim=1)
 
 
@@ -69,7 +74,8 @@ def check_contract(layer: Layer, channels: int) -> None:
 
 def _long(layer: Layer) -> int:
     reach = layer.receptive_field or 4 * layer.hop + layer.first_push
-    return (math.ceil(reach / layer.hop) + 20) * layer.hop
+    steps = math.ceil(reach / layer.hop) + math.ceil(layer.look_ahead / layer.hop) + 20
+    return steps * max(layer.hop, layer.ratio.denominator)
 
 
 def _check_steps_equal_forward(layer: Layer, x: Tensor) -> None:
@@ -118,7 +124,7 @@ def _check_causality(layer: Layer, x: Tensor) -> None:
     cut = x.shape[1] // layer.hop // 2 * layer.hop
     changed = x.clone()
     changed[:, cut:] += 1
-    settled = int(cut * layer.ratio)
+    settled = int((cut - layer.look_ahead) * layer.ratio)
     assert settled > 0
     torch.testing.assert_close(layer(changed)[:, :settled], layer(x)[:, :settled], atol=0, rtol=0)
 
@@ -128,8 +134,9 @@ def _check_receptive_field(layer: Layer, x: Tensor) -> None:
         return
     changed = x.clone()
     changed[:, : layer.hop] += 1
-    # the last input step changed is hop - 1; outputs a whole reach later no longer see it
-    forgotten = math.ceil((layer.hop - 1 + layer.receptive_field) * layer.ratio)
+    # the last input step changed is hop - 1; outputs a whole reach later no longer see it, and a look-ahead
+    # is part of the reach
+    forgotten = math.ceil((layer.hop - 1 + layer.receptive_field - layer.look_ahead) * layer.ratio)
     before, after = layer(x), layer(changed)
     assert forgotten < after.shape[1]
     assert not torch.equal(before, after)
