@@ -14,6 +14,7 @@ from codectool.models.registry import ModelEntry
 
 ArrayLike: TypeAlias = Any  # a numpy array, a torch tensor, or what numpy can make an array of
 
+LIKELY_CHANNELS = 8  # more, and fewer samples than that, are samples put in the place of channels
 SCALES = {np.dtype(np.int16): 2.0**-15, np.dtype(np.int32): 2.0**-31, np.dtype(np.uint8): 2.0**-7}
 
 
@@ -32,7 +33,7 @@ def audio_block(audio: ArrayLike, channels_last: bool = False) -> Block:
     elif channels_last:
         array = array.T
     channels, samples = array.shape
-    if channels == 0 or channels > CHANNELS_MAX or (channels > samples > 0 and not channels_last):
+    if channels == 0 or channels > CHANNELS_MAX or (channels > max(samples, LIKELY_CHANNELS)):
         raise UsageError(
             f"audio of shape {array.shape} would be {channels} channels of {samples} samples: "
             "give [channels, samples], or say channels_last=True"
