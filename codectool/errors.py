@@ -1,4 +1,4 @@
-"""The errors a user can meet; each kind owns its exit code.
+"""The errors a user can meet; each kind owns its exit code, and is what Python expects of its kind.
 
 A message says what went wrong, where, and what to do, in one line. Anything else that escapes is a bug.
 """
@@ -12,7 +12,7 @@ class CodecError(Exception):
     exit_code = 1
 
 
-class UsageError(CodecError):
+class UsageError(CodecError, ValueError):
     """The request itself is impossible: an option, a rate, a combination."""
 
     exit_code = 2
@@ -24,7 +24,7 @@ class DataError(CodecError):
     exit_code = 3
 
 
-class FileError(CodecError):
+class FileError(CodecError, OSError):
     """A file or device could not be read or written."""
 
     exit_code = 4
