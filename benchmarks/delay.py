@@ -19,12 +19,14 @@ import numpy as np
 from benchmarks.machine import description
 from codectool.audio.pcm import RawFormat
 from codectool.audio.source import open_source
-from codectool.container import Codes, Reader, Writer
+from codectool.container import Reader, Writer
 from codectool.models.loaded import LoadedModel
 from codectool.models.loading import load
 from codectool.pipeline import EncodeJob, decode_blocks
-from codectool.pipeline.encoding import encode_blocks, pieces_of
-from codectool.sessions.streaming import EncoderSession
+from codectool.pipeline.encoding import encode_pieces
+from codectool.pipeline.planning import plan_encode
+from codectool.pipeline.reading import pieces_of
+from codectool.sessions.payloads import Payload, payload_encoder
 
 RATES_HZ = (8_000, 16_000, 22_050, 24_000, 44_100, 48_000, 96_000)
 BYTES_A_SAMPLE = 2
@@ -84,11 +86,12 @@ class Delay:
     overhead_bps: float
 
 
-def encoding(writer: Writer, blocks: Iterator[tuple[Codes, int]]) -> Iterator[bool]:
-    """Write what is encoded; yields after each block."""
+def encoding(writer: Writer, encoded: Iterator[tuple[list[Payload], int]]) -> Iterator[bool]:
+    """Write what is encoded; yields after each piece."""
     total_samples = 0
-    for codes, samples in blocks:
-        writer.write_codes(codes)
+    for payloads, samples in encoded:
+        for payload in payloads:
+            writer.write_codes(payload.codes)
         total_samples = samples
         yield True
     writer.finish(total_samples)
@@ -99,13 +102,12 @@ def measure(model: LoadedModel, rate_hz: int, low_latency: bool, seconds: float)
     job = EncodeJob("-", "-", low_latency=low_latency)
     live, coded = LivePipe(round(seconds * rate_hz)), CodedPipe()
     with open_source("-", raw=RawFormat("s16le", rate_hz, 1), stdin=live) as source:  # type: ignore[arg-type]
-        _, levels = job.entry_and_levels()
-        writer = Writer(coded, job.header(source, model.fingerprint))  # type: ignore[arg-type]
-
-        pieces = pieces_of(source, 1, model.entry.sample_rate_hz)
-        coded.work = encoding(
-            writer, encode_blocks(pieces, [EncoderSession(model, levels, job.packet_frames)])
-        )
+        plan = plan_encode(job, channels=1)
+        header = plan.header(model.fingerprint, source.rate_hz, source.channels)
+        writer = Writer(coded, header)  # type: ignore[arg-type]
+        pieces = pieces_of(source, plan.channels, model.entry.sample_rate_hz)
+        encoder = payload_encoder(model, plan.levels, plan.streams, plan.packet_frames)
+        coded.work = encoding(writer, encode_pieces(pieces, encoder))
         played_samples, delays = 0, []
         for block in decode_blocks(Reader(coded), model):  # type: ignore[arg-type]
             if block.shape[1]:

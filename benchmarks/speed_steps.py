@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from benchmarks.machine import write_table
+from codectool.engines.torch_engine import TorchDecoder, TorchEncoder
 from codectool.models import spectral
 from codectool.models.loaded import LoadedModel
 from codectool.models.loading import load
@@ -31,11 +32,17 @@ TABLE = Path(__file__).with_suffix(".csv")
 def variants() -> dict[str, tuple[LoadedModel, int]]:
     """Return models, each with a number of threads; every variant adds to the one before."""
     exact, rounded = (load("base_24khz", precision=name) for name in ("float32", "bfloat16"))
-    plain = spectral.build(exact.codec.config)
-    plain.load_state_dict(exact.codec.state_dict())
+    codec = exact.encoder.codec  # type: ignore[attr-defined]  # of the torch engine
+    plain = spectral.build(codec.config)
+    plain.load_state_dict(codec.state_dict())
     plain.eval().requires_grad_(False)
+    cpu, entry = torch.device("cpu"), exact.entry
+    halves = [half(plain, cpu, entry.channels, entry.hop_samples) for half in (TorchEncoder, TorchDecoder)]
     return {
-        "torch's own products, blocks of 1 s": (replace(exact, codec=plain, joins_blocks=False), 1),
+        "torch's own products, blocks of 1 s": (
+            replace(exact, encoder=halves[0], decoder=halves[1], joins_blocks=False),
+            1,
+        ),
         "weights laid out for oneDNN": (replace(exact, joins_blocks=False), 1),
         "blocks joined to 8 s": (exact, 1),
         "bfloat16 products": (rounded, 1),

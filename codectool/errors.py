@@ -1,4 +1,4 @@
-"""The errors a user can meet; each kind owns its exit code.
+"""The errors a user can meet; each kind owns its exit code, and is what Python expects of its kind.
 
 A message says what went wrong, where, and what to do, in one line. Anything else that escapes is a bug.
 """

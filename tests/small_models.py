@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
+from codectool.engines.torch_engine import TorchDecoder, TorchEncoder, TorchSegments
+from codectool.models.loaded import LoadedModel
+from codectool.models.registry import ModelEntry
 from codectool.models.spectral import Config, SpectralCodec, build
 from weights.recipe.export import export
 
@@ -14,6 +18,25 @@ SHAPE = Config(latent_dim=8, encoder_width=16, encoder_blocks=1, decoder_width=1
 # Of an even bin a hop holds whole periods, so that equal frames join to an unbroken tone. Of this one the
 # 10 ms of a fade do too: a sound broken off there, or at the end of a hop, is broken off at a peak.
 TONE_BIN = 8
+
+
+def codec_of(model: LoadedModel) -> Any:
+    """Return the torch module that a model runs."""
+    assert isinstance(model.encoder, TorchEncoder)
+    return model.encoder.codec
+
+
+def model_of(codec: Any, entry: ModelEntry) -> LoadedModel:
+    """Return a codec as loading would, on the CPU, with a fingerprint of zeros."""
+    device = torch.device("cpu")
+    return LoadedModel(
+        entry,
+        TorchEncoder(codec, device, entry.channels, entry.hop_samples),
+        TorchDecoder(codec, device, entry.channels, entry.hop_samples),
+        fingerprint=bytes(8),
+        weights_path=Path("none"),
+        segments=None if entry.segment_samples is None else TorchSegments(codec, device),
+    )
 
 
 def write_weights(codec: SpectralCodec, path: Path) -> Path:

@@ -9,7 +9,6 @@ show what such a network does and not what the trained ones do.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +24,7 @@ from codectool.models.loading import load
 from codectool.models.registry import find
 from codectool.sessions.streaming import DecoderSession, EncoderSession
 from tests.peers.reference import ours, random_reference
+from tests.small_models import model_of
 from tests.streams import decoded, encoded
 
 LEVELS = 8  # 6 kbps
@@ -39,13 +39,13 @@ def models() -> list[LoadedModel]:
     """Return the house model, and EnCodec's 24 kHz network with random weights."""
     house = load("base_24khz", precision="float32")
     name = "encodec_24khz"
-    return [house, dataclasses.replace(house, entry=find(name), codec=ours(random_reference(name)))]
+    return [house, model_of(ours(random_reference(name)), find(name))]
 
 
 def decoded_with_loss(session: DecoderSession, codes: Codes, packet: int) -> Block:
     """Return what is decoded without one packet, in its place in time."""
     lost = packet * PACKET_FRAMES
-    parts = [session.push(codes[:, :lost]), session.lose()]
+    parts = [session.push(codes[:, :lost]), session.conceal()]
     parts.append(np.zeros((1, (PACKET_FRAMES - 1) * session.model.entry.hop_samples), np.float32))
     return np.concatenate([*parts, decoded(session, codes[:, lost + PACKET_FRAMES :], SECONDS * 75)], axis=1)
 

@@ -89,6 +89,8 @@ def _store(stream: ByteStream, taken: bytes, opened: ExitStack) -> BinaryIO:
         while piece := stream.read_some(PIECE_BYTES):
             storage.write(piece)
         storage.seek(0)
+    except FileError:  # of the stream
+        raise
     except OSError as error:
         raise FileError(f"{stream.name}: cannot be stored: {error.strerror or error}; see TMPDIR") from error
     return storage

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import click
 
 from codectool.cli.options import say, show
+from codectool.engines.threads import usable_cores
 from codectool.errors import UsageError
 from codectool.files.inputs import open_input
 from codectool.files.streams import as_file_error, flushed, standard_output
@@ -32,7 +33,10 @@ OPTIONS = (
     ),
     click.option("--files-from", metavar="LIST", help="Folder: only files listed in LIST (- is stdin)."),
     click.option(
-        "--jobs", type=click.IntRange(1), metavar="N", help="Folder: processes [default: one a core]."
+        "--jobs",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Folder: processes [default: one a core, one for a GPU].",
     ),
     click.option(
         "--skip-existing", is_flag=True, help="Folder: leave any output that is there, even another."
@@ -91,7 +95,7 @@ def run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions, 
         include=folder.include,
         files=None if folder.files_from is None else _listed_in(folder.files_from),
         skip_existing=folder.skip_existing,
-        workers=folder.jobs or _cores(),
+        workers=folder.jobs or _workers(each.device),
     )
     plan = batch.plan(job)
     with ExitStack() as opened:
@@ -145,7 +149,6 @@ def _shown(report: Report, files: int, quiet: bool, listing: bool) -> Iterator[C
         yield record
 
 
-def _cores() -> int:
-    """Return how many cores this process may use: a container may have fewer than the machine."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, WORKERS_MAX)
+def _workers(device: str) -> int:
+    """Return how many processes do a folder if not told: a GPU would have to hold the model of each."""
+    return min(usable_cores(), WORKERS_MAX) if device.startswith("cpu") else 1

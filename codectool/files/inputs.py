@@ -40,7 +40,9 @@ def open_input(path: str | Path) -> Iterator[BinaryIO]:
         except DataError as error:
             raise DataError(f"{name}: {error}") from error
         except OSError as error:
-            if isinstance(error, BrokenPipeError) or error.filename is not None:  # of something else
+            if (
+                isinstance(error, BrokenPipeError | FileError) or error.filename is not None
+            ):  # of another file
                 raise
             raise FileError(f"{name}: cannot be read: {error.strerror or error}") from error
 

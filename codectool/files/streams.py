@@ -18,7 +18,7 @@ def as_file_error(name: str | Path) -> Iterator[None]:
     """Raise a FileError naming the output when writing it fails, but not when its reader has gone."""
     try:
         yield
-    except BrokenPipeError:
+    except (BrokenPipeError, FileError):  # what is a FileError has said it
         raise
     except OSError as error:
         raise FileError(f"{name}: cannot be written: {error.strerror or error}") from error

@@ -29,11 +29,13 @@ NESTED_UNDER = "best_state"  # where audiocraft's own files of the 32 kHz model 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors of a checkpoint, float32 and with weight norm folded, and its metadata.
 
+    What holds no floating numbers, such as a counter, is given as it is.
+
     Takes safetensors, and files of torch.save as long as they hold nothing but tensors. Raises WeightsError
     for what cannot be read so, without running anything that a file asks for.
     """
     tensors, metadata = (_read_pickle(path), {}) if is_pickled(path) else read_safetensors(path)
-    return _folded(_as_float(tensors), path), metadata
+    return fold_weight_norm(as_float32(tensors), path), metadata
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -72,13 +74,16 @@ def _is_plain(value: Tensor) -> bool:
     )
 
 
-def _as_float(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return tensors as float32; what is no weight, such as a counter, is left out."""
-    return {key: value.float() for key, value in tensors.items() if value.is_floating_point()}
+def as_float32(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors as float32; what holds no floating numbers is given as it is."""
+    return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
 
 
-def _folded(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Replace each magnitude and direction by their weight, in torch's own arithmetic for it."""
+def fold_weight_norm(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Return tensors with each magnitude and direction replaced by their weight, in torch's arithmetic.
+
+    WeightsError, which names `path`, for those that do not fit together.
+    """
     folded = dict(tensors)
     for magnitude_end, direction_end in WEIGHT_NORMS:
         for key in tensors:
@@ -86,6 +91,7 @@ def _folded(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
             if stem == key or stem + magnitude_end not in tensors:
                 continue
             magnitude, direction = folded.pop(stem + magnitude_end), folded.pop(key)
+            _check_floating({stem + magnitude_end: magnitude, key: direction}, path)
             if magnitude.shape != (*direction.shape[:1], 1, 1) or f"{stem}.weight" in folded:
                 raise WeightsError(f"{path}: {stem}{magnitude_end} and {direction_end} do not fit together")
             folded[f"{stem}.weight"] = torch._weight_norm(direction, magnitude, 0)
@@ -102,11 +108,19 @@ def differences(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> 
     ]
 
 
-def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Raise WeightsError unless all values are finite numbers."""
+def check_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raise WeightsError unless all values are floating numbers, and finite."""
+    _check_floating(tensors, path)
     bounds = [torch.stack(torch.aminmax(value)) for value in tensors.values()]  # not a number if any is not
     if not torch.isfinite(torch.cat(bounds)).all():
         raise WeightsError(f"{path}: holds values that are not finite numbers: get the file anew")
+
+
+def _check_floating(tensors: Mapping[str, Tensor], path: Path) -> None:
+    for key, value in tensors.items():
+        if not value.is_floating_point():
+            kind = str(value.dtype).removeprefix("torch.")
+            raise WeightsError(f"{path}: {key} holds {kind}, which are not weights")
 
 
 def write_checkpoint(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from codectool.engines.torch_engine import on_threads
 from codectool.errors import WeightsError
-from codectool.models.checkpoints import check_finite, differences, read_checkpoint
+from codectool.models.checkpoints import check_weights, differences, read_checkpoint
 from codectool.models.registry import ModelEntry
 
 WIDTH = 200
@@ -130,7 +130,7 @@ def load_language_model(entry: ModelEntry, path: Path, threads: int = 1) -> Lang
             f"{path}: not the language model of {entry.name}: {len(wrong)} tensors differ, the first is "
             f"{wrong[0]}"
         )
-    check_finite(tensors, path)
+    check_weights(tensors, path)
     # Copied to where torch puts tensors: sums also depend on how they are aligned in memory.
     model.to_empty(device="cpu").load_state_dict(tensors)
     return model.eval().requires_grad_(False)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from codectool.errors import WeightsError
-from codectool.models.checkpoints import check_finite, differences, read_checkpoint
+from codectool.models.checkpoints import check_weights, differences, read_checkpoint
 from codectool.models.fingerprint import codebook_names
 from codectool.models.registry import ModelEntry, known_models
 from codectool.models.torch_loading import family_of, fingerprint_of_state, own_tensors
@@ -48,7 +48,7 @@ def identify(path: Path) -> Checkpoint:
             expected = family.build(family.config(**entry.config)).state_dict()  # type: ignore[attr-defined]
         wrong = differences(expected, tensors)
         if not wrong:
-            check_finite(tensors, path)
+            check_weights(tensors, path)
             return Checkpoint(entry, tensors)
         misfits[entry.name] = wrong
     nearest = min(misfits, key=lambda name: len(misfits[name]))

@@ -13,7 +13,13 @@ from torch import Tensor
 from codectool.engines.torch_engine import TorchDecoder, TorchEncoder, TorchSegments, on_threads
 from codectool.engines.torch_trial import blocks_join
 from codectool.errors import UsageError, WeightsError
-from codectool.models.checkpoints import check_finite, differences, read_checkpoint, read_safetensors
+from codectool.models.checkpoints import (
+    as_float32,
+    check_weights,
+    differences,
+    read_checkpoint,
+    read_safetensors,
+)
 from codectool.models.family import Family
 from codectool.models.fingerprint import codebook_names, fingerprint_of
 from codectool.models.loaded import LoadedModel
@@ -72,7 +78,7 @@ def build_with_weights(entry: ModelEntry, family: Family, path: Path) -> Any:
         raise WeightsError(
             f"{path}: not weights of {entry.name}: {len(wrong)} tensors differ, the first is {wrong[0]}"
         )
-    check_finite(tensors, path)
+    check_weights(tensors, path)
     if not is_usual:
         codec = family.build(config)
     codec.load_state_dict(tensors)
@@ -93,7 +99,7 @@ def _read(entry: ModelEntry, family: Family, path: Path) -> tuple[dict[str, Tens
                 "another model, name that model"
             )
         tensors, metadata = read_safetensors(path)
-        return {key: value.float() for key, value in tensors.items()}, metadata
+        return as_float32(tensors), metadata
     tensors, metadata = read_checkpoint(path)
     return own_tensors(family, tensors, path), metadata
 

@@ -123,6 +123,8 @@ class Encoding:
         with self._opened:
             if codes is not None:
                 self._writer.write_codes(codes[None], None)
+                if progress is not None:
+                    progress(self._read_samples / self._source.rate_hz)
             else:
                 self._encode(progress)
             tags = self._tags()

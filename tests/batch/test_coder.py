@@ -66,7 +66,7 @@ def test_a_hand_has_the_bytes_of_each_alone(job: EncodeJob, monkeypatch: pytest.
     def short_of_memory(_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(encoding, "encode_together", short_of_memory)
+    monkeypatch.setattr(encoding, "encode_clips", short_of_memory)
     again = tuple(replace(each, target=each.target.replace("out", "again")) for each in hand)
     assert [outcome.status for outcome in Coder().outcomes_of(again)] == [each.status for each in outcomes]
     assert {path.name: path.read_bytes() for path in Path("again").iterdir()} == made
@@ -118,7 +118,7 @@ def test_damage_is_told(job: EncodeJob) -> None:
         ({"source": "absent.wav"}, "absent.wav: there is no such file"),
         ({"target": "a.wav/out.ecdc"}, "a.wav"),
         ({"weights": Path("absent")}, "no weights for base_24khz"),
-        ({"device": "nonsense"}, "--device nonsense: not usable"),
+        ({"device": "nonsense"}, "device 'nonsense': not usable"),
     ],
 )
 def test_failures_are_outcomes(job: EncodeJob, change: dict[str, object], words: str) -> None:

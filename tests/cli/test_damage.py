@@ -89,7 +89,7 @@ def test_only_the_lost_second_differs(
     assert not bad[silent].any()
     assert whole[silent].any()
     # a frame depends on so many frames, itself and before, and sounds a hop late
-    reach_frames = small_model.codec.decoder.receptive_field
+    reach_frames = small_model.decoder.receptive_field_frames
     assert reach_frames is not None
     recovered = (packet + 1) * RATE_HZ + (reach_frames - 1) * HOP_SAMPLES - HOP_SAMPLES
     assert recovered < SAMPLES

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from codectool.engines.trial import blocks_join
+from codectool.engines.torch_trial import blocks_join
 from codectool.nn.convolution import CausalConvolution, Pointwise
 from codectool.nn.layer import Chain, Layer
 from codectool.nn.quantizer import ResidualVectorQuantizer
@@ -39,6 +41,22 @@ class ExactQuantizer(ResidualVectorQuantizer):
         return (residual[:, None] * self.codebooks[level]).cumsum(dim=2)[..., -1]
 
 
+@dataclass
+class Parts:
+    """Two layers around a quantizer, as a family builds them."""
+
+    encoder: Layer
+    quantizer: ResidualVectorQuantizer
+    decoder: Layer
+
+    def frames_for(self, samples: int) -> int:
+        return samples
+
+
+def joins(encoder: Layer, quantizer: ResidualVectorQuantizer, decoder: Layer) -> bool:
+    return blocks_join(Parts(encoder, quantizer, decoder), channels=1)
+
+
 def quantizer(kind: type[ResidualVectorQuantizer] = ExactQuantizer) -> ResidualVectorQuantizer:
     torch.manual_seed(0)
     made = kind(2, 16, 8)
@@ -51,19 +69,19 @@ def layer(*modules: nn.Module) -> Layer:
 
 
 def test_what_is_exact_passes() -> None:
-    assert blocks_join(layer(Exact(), Exact()), quantizer(), layer(Exact()))
+    assert joins(layer(Exact(), Exact()), quantizer(), layer(Exact()))
 
 
 def test_rounding_that_depends_on_the_rows_is_found_in_every_part() -> None:
     exact, other = layer(Exact()), layer(Exact(), InTwoHalves())
-    assert not blocks_join(other, quantizer(), exact)
-    assert not blocks_join(exact, quantizer(), other)
+    assert not joins(other, quantizer(), exact)
+    assert not joins(exact, quantizer(), other)
 
     class Other(ExactQuantizer):
         def scores(self, residual: Tensor, level: int) -> Tensor:
             return super().scores(residual, level) * (1 if len(residual) < 300 else 1 + 1e-6)
 
-    assert not blocks_join(exact, quantizer(Other), exact)
+    assert not joins(exact, quantizer(Other), exact)
 
 
 def test_rounding_that_depends_on_the_streams_side_by_side_is_found() -> None:
@@ -72,8 +90,8 @@ def test_rounding_that_depends_on_the_streams_side_by_side_is_found() -> None:
             return x * 0.7 if x.shape[0] == 1 else x * 0.7 + 1e-6
 
     exact = layer(Exact())
-    assert not blocks_join(layer(Other()), quantizer(), exact)
-    assert blocks_join(exact, quantizer(), layer(Other()))  # decoders get one stream at a time
+    assert not joins(layer(Other()), quantizer(), exact)
+    assert joins(exact, quantizer(), layer(Other()))  # decoders get one stream at a time
 
 
 def test_a_state_is_carried_between_pieces() -> None:
@@ -81,11 +99,11 @@ def test_a_state_is_carried_between_pieces() -> None:
     delay.convolution.weight.copy_(torch.tensor([[[1.0, 0.0, 0.0]]]))
     assert delay.convolution.bias is not None
     delay.convolution.bias.zero_()  # sums with zeros are exact in any order
-    assert blocks_join(Chain([delay]), quantizer(), layer(Exact()))
+    assert joins(Chain([delay]), quantizer(), layer(Exact()))
 
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_unbounded_reach_never_joins(place: int) -> None:
     layers = [layer(Exact()), layer(Exact())]
     layers[place] = Chain([Unbounded(Exact())])
-    assert not blocks_join(layers[0], quantizer(), layers[1])
+    assert not joins(layers[0], quantizer(), layers[1])

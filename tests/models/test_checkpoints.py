@@ -18,8 +18,10 @@ from safetensors.torch import save_file
 
 from codectool.errors import WeightsError
 from codectool.models import encodec
-from codectool.models.checkpoints import official_names, read_checkpoint, unify
-from codectool.models.loading import identify, load
+from codectool.models.checkpoints import fold_weight_norm, read_checkpoint
+from codectool.models.encodec import from_published, official_names
+from codectool.models.identifying import identify
+from codectool.models.loading import load
 from codectool.models.registry import MODELS, find
 from codectool.models.weights import weights_fingerprint
 from tests.models.encodec_files import (
@@ -34,6 +36,7 @@ from tests.models.encodec_files import (
     random_file,
 )
 from tests.peers.reference import is_installed, reference_package
+from tests.small_models import codec_of
 
 FACTS = os.environ.get("CODECTOOL_ENCODEC_FACTS")  # a folder with the published lists of tensors
 SMALL = Shape(filters=4, ratios=(4, 2), levels=3, codebook_size=16)
@@ -70,17 +73,23 @@ def test_all_spellings_are_one_model(tmp_path: Path, suffix: str) -> None:
         assert identify(path).entry.name == NAME
         fingerprints |= {model.fingerprint, weights_fingerprint(path)}
         with torch.inference_mode():
-            latents.append(model.codec.encoder(audio))
-            codes.append(model.codec.quantizer.encode(latents[-1]))
-            decoded.append(model.codec.decoder(model.codec.quantizer.decode(codes[-1])))
+            codec = codec_of(model)
+            latents.append(codec.encoder(audio))
+            codes.append(codec.quantizer.encode(latents[-1]))
+            decoded.append(codec.decoder(codec.quantizer.decode(codes[-1])))
     assert len(fingerprints) == 1
     for found in (latents, codes, decoded):
         assert found[0].float().std() > 0
         assert all(torch.equal(found[0], other) for other in found)
 
 
-def test_the_fingerprint_is_that_of_the_codebooks_in_the_order_of_levels(tmp_path: Path) -> None:
+def test_the_fingerprint_is_that_of_the_codebooks_in_the_order_of_levels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shape = replace(SMALL, levels=12)  # where the names sort otherwise
+    small = find(NAME)
+    entry = replace(small, name="encodec_12_levels", levels=12, config={**small.config, "levels": 12})
+    monkeypatch.setitem(MODELS, entry.name, entry)
     tensors = random_file(shape)
     books = [tensors[f"quantizer.vq.layers.{level}._codebook.embed"] for level in range(12)]
     expected = hashlib.sha256(torch.stack(books).numpy().astype("<f4").tobytes()).digest()[:8]
@@ -94,12 +103,13 @@ def test_the_key_map_covers_a_file_exactly(name: str) -> None:
         official = {key: torch.empty(shape) for key, shape in inventory(OFFICIAL[name]).items()}
         expected = shapes(encodec.build(encodec.Config(**find(name).config)).state_dict())
         for respelled in (dict, parametrized, hugging_face):
-            unified = unify(respelled(official), Path(name))
-            assert shapes(encodec.state_from_official(unified)) == expected
+            plain = fold_weight_norm(respelled(official), Path(name))
+            assert shapes(from_published(plain)) == expected
     levels = OFFICIAL[name].levels
     normed = sum(key.endswith("weight_g") for key in official)
-    assert len(official) == len(unified) + normed + 3 * levels  # of a codebook, three are for training
-    assert len(unified) == len(expected) - 1 + levels  # no two become one, but the codebooks
+    assert len(official) == len(plain) + normed
+    # of a codebook, three are for training; and no two become one, but the codebooks
+    assert len(plain) == len(expected) - 1 + levels + 3 * levels
     assert find(name).parameters == sum(math.prod(shape) for shape in expected.values())
 
 
@@ -141,15 +151,11 @@ def test_the_published_code_has_these_tensors_and_computes_these_weights(name: s
             if hasattr(module, "weight_g"):
                 module.weight_g.data.mul_(1.7)
                 module.weight_v.data.mul_(0.3)
-        ours = unify(reference.state_dict(), Path(name))
+        ours = fold_weight_norm(reference.state_dict(), Path(name))
         for module in reference.modules():
             if hasattr(module, "weight_g"):
                 torch.nn.utils.remove_weight_norm(module)
-    theirs = {
-        key: value
-        for key, value in reference.state_dict().items()
-        if not key.endswith(("inited", "cluster_size", "embed_avg"))
-    }
+    theirs = reference.state_dict()
     assert ours.keys() == theirs.keys() == tensors.keys()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
@@ -166,7 +172,10 @@ def test_files_of_torch_before_1_6_are_read(tmp_path: Path) -> None:
     tensors = random_file(SMALL)
     path = tmp_path / "a.th"
     torch.save(tensors, path, _use_new_zipfile_serialization=False)
-    assert read_checkpoint(path)[0].keys() == unify(tensors, path).keys()
+    found, _ = read_checkpoint(path)
+    expected = fold_weight_norm(tensors, path)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in found)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
@@ -283,7 +292,7 @@ def test_checkpoints_of_others_are_refused(tmp_path: Path) -> None:
     path = write(random_file(replace(SMALL, levels=2)), tmp_path / "other.th")
     with pytest.raises(WeightsError, match=f"not weights of a known model; from those of {NAME} 1 tensors"):
         identify(path)
-    with pytest.raises(WeightsError, match=r"another model, name that with --model"):
+    with pytest.raises(WeightsError, match=r"another model, name that model"):
         load("base_24khz", path)
     with pytest.raises(WeightsError, match=r"there is no such|cannot be read"):
         identify(tmp_path / "absent.th")

@@ -22,6 +22,7 @@ from codectool.models.registry import find
 from codectool.nn.linear import pack
 from codectool.pipeline import DecodeJob, EncodeJob, decode, encode
 from codectool.sessions.streaming import DecoderSession, EncoderSession
+from tests.small_models import codec_of, model_of
 from tests.streams import decoded, encoded
 
 LEVELS, CODEBOOK_SIZE, HOP_SAMPLES = 3, 16, 320
@@ -39,7 +40,7 @@ def small(name: str, **changes: object) -> LoadedModel:
     entries = latents[torch.randint(64, (LEVELS, CODEBOOK_SIZE))]
     codec.quantizer.set_codebooks(entries * torch.tensor([1.0, 0.5, 0.25])[:, None, None])
     pack(codec, torch.float32)
-    return LoadedModel(entry, codec, bytes(8), Path("none"))
+    return model_of(codec, entry)
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +73,14 @@ def test_codes_are_those_of_the_whole_signal_in_any_pieces(model: LoadedModel, s
     for piece_samples in (997, 24_000, 7_777):
         np.testing.assert_array_equal(encoded(session, audio, piece_samples), codes)
     if samples:
-        latents = model.codec.encoder(torch.from_numpy(audio)[:, :, None])[0]
-        assert_nearest(torch.from_numpy(codes.astype(np.int64)), latents, model.codec.quantizer.codebooks)
+        latents = codec_of(model).encoder(torch.from_numpy(audio)[:, :, None])[0]
+        assert_nearest(torch.from_numpy(codes.astype(np.int64)), latents, codec_of(model).quantizer.codebooks)
 
 
 @torch.inference_mode()
 def test_bfloat16_is_near_float32_and_streams_too(model: LoadedModel) -> None:
     rounded = small("encodec_24khz")
-    pack(rounded.codec, torch.bfloat16)
+    pack(codec_of(rounded), torch.bfloat16)
     audio = noise(30_011)
     codes = encoded(EncoderSession(rounded, LEVELS), audio, 30_011)
     np.testing.assert_array_equal(encoded(EncoderSession(rounded, LEVELS), audio, 997), codes)
@@ -100,8 +101,8 @@ def test_audio_is_that_of_all_codes_in_any_pieces(model: LoadedModel, frames: in
     for piece_frames in (1, 8, 75):
         np.testing.assert_array_equal(decoded(session, codes, piece_frames), audio)
     if frames:
-        latents = model.codec.quantizer.decode(torch.from_numpy(codes.astype(np.int64))[None])
-        whole = model.codec.decoder(latents)[:, :, 0].numpy()
+        latents = codec_of(model).quantizer.decode(torch.from_numpy(codes.astype(np.int64))[None])
+        whole = codec_of(model).decoder(latents)[:, :, 0].numpy()
         np.testing.assert_allclose(audio, whole, atol=1e-5)
 
 
@@ -116,7 +117,7 @@ def test_short_blocks_are_made_long_enough_to_begin(model: LoadedModel) -> None:
 def test_sound_after_a_loss_keeps_its_place(model: LoadedModel) -> None:
     codes = np.random.default_rng(0).integers(0, CODEBOOK_SIZE, (LEVELS, 100)).astype(np.uint16)
     session = DecoderSession(model)
-    before = [session.push(codes[:, :33]), session.lose()]
+    before = [session.push(codes[:, :33]), session.conceal()]
     assert sum(block.shape[1] for block in before) == 34 * HOP_SAMPLES
     after = np.concatenate([session.push(codes[:, 34:]), session.finish()], axis=1)
     np.testing.assert_array_equal(after, decoded(DecoderSession(model), codes[:, 34:], 66))
@@ -165,5 +166,5 @@ def test_channels_that_are_coded_together_cannot_be_kept_apart(tmp_path: Path) -
     with open_sink(source, rate_hz=48_000, channels=2) as sink:
         sink.write(np.zeros((2, 100), np.float32))
     job = EncodeJob(source, str(tmp_path / "out.ecdc"), model="encodec_48khz", keep_channels=True)
-    with pytest.raises(UsageError, match="codes both channels together"):
+    with pytest.raises(UsageError, match="codes its channels together"):
         encode(job)

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 from codectool.audio.resample import Resampler
 from codectool.audio.source import open_source
-from codectool.models.checkpoints import unify
-from codectool.models.encodec import Config, EncodecCodec, build, state_from_official
+from codectool.models.checkpoints import fold_weight_norm
+from codectool.models.encodec import Config, EncodecCodec, build, from_published
 from codectool.models.registry import find
 from codectool.nn.linear import pack
 
@@ -97,7 +97,7 @@ def random_reference(name: str, speeds: tuple[float, ...] = SPEEDS, scaling_s: f
 def ours(reference: Any, dtype: torch.dtype = torch.float32) -> EncodecCodec:
     """Return our model with the weights of a published one, ready to run."""
     codec = build(Config(**find(reference.name).config))
-    codec.load_state_dict(state_from_official(unify(reference.state_dict(), Path("the reference"))))
+    codec.load_state_dict(from_published(fold_weight_norm(reference.state_dict(), Path("the reference"))))
     codec.eval().requires_grad_(False)
     pack(codec, dtype)
     return codec

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from codectool.models.encodec import state_from_official
+from codectool.models.encodec import from_published
 from codectool.nn.linear import pack
 from codectool.nn.quantizer import ResidualVectorQuantizer
 
@@ -21,7 +21,7 @@ def differing_codes(path: Path) -> tuple[int, int, float]:
     """Return how many codes there are, how many of ours differ, and the largest error of the decoded sum."""
     with np.load(path, allow_pickle=False) as arrays:
         tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-    codebooks = state_from_official({k: v for k, v in tensors.items() if k.startswith("quantizer.")})
+    codebooks = from_published({k: v for k, v in tensors.items() if k.startswith("quantizer.")})
     quantizer = ResidualVectorQuantizer(*codebooks["quantizer.codebooks"].shape)
     quantizer.set_codebooks(codebooks["quantizer.codebooks"])
     theirs = tensors["codes"][None]

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from codectool.__main__ import run
 from codectool.container import Audio, Header, HeaderV0, Reader, codes_of
-from codectool.pipeline import v0_language_model as entropy
+from codectool.models import encodec_lm
 from tests.container.samples_v0 import ToyPredictor, make_codes_v0, make_file_v0, make_scales
 
 HEADER = HeaderV0("encodec_24khz", 50_001, 4)
@@ -23,7 +23,7 @@ def weights(tmp_path: Path) -> Path:
     """A file with codebooks, which are all that has to be known of the weights."""
     path = tmp_path / "weights.safetensors"
     codebooks = torch.arange(2 * 3.0).reshape(2, 1, 3)
-    save_file({f"quantizer.vq.layers.{i}._codebook.embed": codebooks[i] for i in range(2)}, path)
+    save_file({"quantizer.codebooks": codebooks}, path)
     return path
 
 
@@ -31,7 +31,7 @@ def weights(tmp_path: Path) -> Path:
 def test_the_codes_stay(
     tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, entropy_coded: bool
 ) -> None:
-    monkeypatch.setattr(entropy, "load_language_model", lambda *_: ToyPredictor())
+    monkeypatch.setattr(encodec_lm, "load_language_model", lambda *_: ToyPredictor())
     source, target = tmp_path / "in.ecdc", tmp_path / "out.ecdc"
     segments = make_codes_v0(HEADER)
     source.write_bytes(make_file_v0(HEADER, segments, predictor=ToyPredictor() if entropy_coded else None))

@@ -20,7 +20,9 @@ from codectool.errors import DataError
 from codectool.models.loaded import LoadedModel
 from codectool.pipeline import DecodeJob, EncodeJob, decode_blocks
 from codectool.pipeline.common import prefetch
-from codectool.pipeline.encoding import encode_blocks, pieces_of
+from codectool.pipeline.encoding import encode_pieces
+from codectool.pipeline.reading import pieces_of
+from codectool.sessions.payloads import StreamPayloads
 from codectool.sessions.streaming import EncoderSession
 
 LENGTHS_SAMPLES = [1, 2, 319, 320, 321, 997, 24_000 + 13]
@@ -72,8 +74,9 @@ def test_gathering_changes_no_code_and_no_sample(
         sessions = [EncoderSession(small_model, 2, threads=2) for _ in range(channels)]
         with open_source(path) as source:
             pieces = pieces_of(source, channels, 24_000, gathered_s)
-            blocks, read_samples = zip(*encode_blocks(pieces, sessions, gathered_s > 0), strict=True)
-        codes.append(np.concatenate(blocks, axis=2))
+            encoder = StreamPayloads(sessions)
+            encoded, read_samples = zip(*encode_pieces(pieces, encoder, gathered_s > 0), strict=True)
+        codes.append(np.concatenate([payload.codes for each in encoded for payload in each], axis=2))
         assert list(read_samples) == sorted(read_samples)
         assert read_samples[-1] == 44_100 * 11 + 7
         np.testing.assert_array_equal(codes[0], codes[-1])

@@ -13,6 +13,7 @@ import torch
 
 from codectool.models.loading import load
 from codectool.nn.quantizer import ResidualVectorQuantizer
+from tests.small_models import codec_of
 from weights.recipe import train
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Clip, Corpus, decode_corpus, held_out_sources
@@ -176,7 +177,7 @@ def test_train_stops_saves_resumes_and_exports(
     assert steps > 2
     assert (tmp_path / "run" / "log.csv").read_text().count("held_out") == 9
     exported = tmp_path / "run" / "best.safetensors"
-    assert load("base_24khz", exported).codec.config == config
+    assert codec_of(load("base_24khz", exported)).config == config
     for resume in (tmp_path / "run" / "checkpoint.pt", exported):
         resumed = train.Trainer(dataclasses.replace(options, resume=resume, out=tmp_path / resume.stem))
         assert resumed.step == (steps if resume.suffix == ".pt" else 0)

@@ -18,6 +18,7 @@ from codectool.models.loaded import LoadedModel
 from codectool.models.registry import find
 from codectool.pipeline import DecodeJob, decode
 from codectool.sessions.segments import Segment, SegmentDecoderSession, SegmentEncoderSession
+from tests.small_models import model_of
 
 SEGMENT_SAMPLES, STRIDE_SAMPLES, HOP_SAMPLES = 120, 108, 6
 
@@ -36,14 +37,18 @@ def model() -> LoadedModel:
         "causal": False,
         "group_norm": True,
         "normalized": True,
-        "segment_samples": SEGMENT_SAMPLES,
-        "segment_stride_samples": STRIDE_SAMPLES,
     }
     codec = encodec.build(encodec.Config(**shape)).eval().requires_grad_(False)
     codec.quantizer.set_codebooks(torch.randn(3, 16, 8))
-    numbers = {key: shape[key] for key in ("channels", "levels", "segment_samples", "segment_stride_samples")}
-    entry = replace(find("encodec_48khz"), hop_samples=HOP_SAMPLES, codebook_size=16, **numbers)
-    return LoadedModel(entry, codec, bytes(8), Path("none"))
+    entry = replace(
+        find("encodec_48khz"),
+        hop_samples=HOP_SAMPLES,
+        levels=3,
+        codebook_size=16,
+        segment_samples=SEGMENT_SAMPLES,
+        segment_stride_samples=STRIDE_SAMPLES,
+    )
+    return model_of(codec, entry)
 
 
 def noise(samples: int) -> Block:
@@ -98,7 +103,7 @@ def test_a_lost_segment_is_silence_and_the_next_keeps_its_place(model: LoadedMod
         (lambda segment=segment: session.push(segment))
         for segment in segments  # type: ignore[misc]
     ]
-    steps[1] = session.lose
+    steps[1] = session.conceal
     damaged = np.concatenate([*(step() for step in steps), session.finish()], axis=1)
     assert damaged.shape == whole.shape
     assert not damaged[:, SEGMENT_SAMPLES : 2 * STRIDE_SAMPLES].any()
@@ -127,7 +132,7 @@ def test_files_of_other_segments_are_refused(
 
 
 def test_other_models_are_refused() -> None:
-    model = LoadedModel(find("encodec_24khz"), None, bytes(8), Path("none"))  # type: ignore[arg-type]
+    model = model_of(encodec.build(encodec.Config(filters=4)), find("encodec_24khz"))
     with pytest.raises(ValueError, match="does not code in segments"):
         SegmentEncoderSession(model, levels=3)
     with pytest.raises(ValueError, match="does not code in segments"):

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from codectool.audio.pcm import Block
 from codectool.container import Codes
+from codectool.errors import UsageError
 from codectool.models.loaded import LoadedModel
 from codectool.nn.layer import State
-from codectool.sessions.streaming import LAST_STEP_FRAMES, DecoderSession, EncoderSession
-from tests.small_models import SHAPE
+from codectool.sessions.streaming import LAST_STEP_S, DecoderSession, EncoderSession
+from tests.small_models import SHAPE, codec_of
 from tests.streams import decoded, encoded
 
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
@@ -90,12 +91,15 @@ def test_where_the_trial_fails_the_network_runs_on_blocks_of_one_shape(
 
         return watched_step
 
-    for layer in (encoder.model.codec.encoder, decoder.model.codec.decoder):
+    codec = codec_of(model)
+    for layer in (codec.encoder, codec.decoder):
         monkeypatch.setattr(layer, "step", watched(layer.step))
     for length_samples in (1, 24_000, 24_001, 71_000):  # sums depend on the shape, if not in so small a model
         decoded(decoder, encoded(encoder, noise(length_samples), 99_999), 310)
-    whole, last = (1, 75 * HOP_SAMPLES, 1), (1, LAST_STEP_FRAMES * HOP_SAMPLES, 1)
-    assert shapes == {whole, last, (1, 75, SHAPE.latent_dim), (1, LAST_STEP_FRAMES, SHAPE.latent_dim)}
+    last_frames = model.entry.frames_in(LAST_STEP_S)
+    assert last_frames == 5
+    whole, last = (1, 75 * HOP_SAMPLES, 1), (1, last_frames * HOP_SAMPLES, 1)
+    assert shapes == {whole, last, (1, 75, SHAPE.latent_dim), (1, last_frames, SHAPE.latent_dim)}
 
 
 @pytest.mark.parametrize("block_frames", [75, 2])
@@ -118,7 +122,7 @@ def test_threads_and_joined_blocks_change_nothing(
 @torch.inference_mode()
 def test_codes_are_those_of_the_whole_signal(small_model: LoadedModel, encoder: EncoderSession) -> None:
     audio = noise(3 * RATE_HZ + 77)
-    codec = small_model.codec
+    codec = codec_of(small_model)
     latents = codec.encoder(torch.from_numpy(audio)[:, :, None])
     whole = codec.quantizer.encode(latents, LEVELS)[0].numpy()
     codes = encoded(encoder, audio, 1000).astype(np.int64)
@@ -136,7 +140,7 @@ def test_codes_are_those_of_the_whole_signal(small_model: LoadedModel, encoder: 
 @torch.inference_mode()
 def test_audio_is_that_of_the_whole_signal(small_model: LoadedModel, decoder: DecoderSession) -> None:
     codes = random_codes(200)
-    codec = small_model.codec
+    codec = codec_of(small_model)
     latents = codec.quantizer.decode(torch.from_numpy(codes.astype(np.int64))[None])
     whole = codec.decoder(latents)[:, codec.decoder.latency :, 0].numpy()
     assert np.abs(whole).max() > 1e-3  # the model is not silent
@@ -148,7 +152,7 @@ def test_frames_are_as_many_as_the_model_says(
     small_model: LoadedModel, encoder: EncoderSession, decoder: DecoderSession, samples: int
 ) -> None:
     codes = encoded(encoder, noise(samples), 4096)
-    assert codes.shape == (LEVELS, small_model.codec.frames_for(samples))
+    assert codes.shape == (LEVELS, codec_of(small_model).frames_for(samples))
     audio = decoded(decoder, codes, 4096)
     assert audio.dtype == np.float32
     assert samples <= audio.shape[1] < samples + HOP_SAMPLES
@@ -196,7 +200,9 @@ def test_the_callers_threads_are_given_back(encoder: EncoderSession, decoder: De
 
 @pytest.mark.parametrize("levels", [0, 33])
 def test_impossible_levels_are_refused(small_model: LoadedModel, levels: int) -> None:
-    with pytest.raises(ValueError, match=f"levels is {levels}"):
+    with pytest.raises(
+        UsageError, match=f"^{levels} levels are not possible with base_24khz, which has 1 to 32$"
+    ):
         EncoderSession(small_model, levels)
 
 
@@ -205,7 +211,7 @@ def test_a_loss_fades_out_in_the_place_of_one_frame(small_model: LoadedModel, he
     codes = random_codes(heard_frames)
     heard = decoded(DecoderSession(small_model), codes, 1000)
     session = DecoderSession(small_model)
-    audio = np.concatenate((session.push(codes), session.lose()), axis=1)
+    audio = np.concatenate((session.push(codes), session.conceal()), axis=1)
     assert audio.shape[1] == heard_frames * HOP_SAMPLES
     np.testing.assert_array_equal(audio[:, : heard.shape[1]], heard)
     fading = audio[0, heard.shape[1] :]
@@ -215,11 +221,11 @@ def test_a_loss_fades_out_in_the_place_of_one_frame(small_model: LoadedModel, he
 
 def test_losses_keep_the_time_of_what_follows(small_model: LoadedModel) -> None:
     session = DecoderSession(small_model)
-    silence = session.lose(), session.lose()  # the first takes the place of the decoder's latency
+    silence = session.conceal(), session.conceal()  # the first takes the place of the decoder's latency
     assert [block.shape[1] for block in silence] == [0, HOP_SAMPLES]
-    heard = session.push(random_codes(85)), session.lose()
+    heard = session.push(random_codes(85)), session.conceal()
     assert [block.shape[1] for block in heard] == [75 * HOP_SAMPLES, 11 * HOP_SAMPLES]
-    again = session.lose()
+    again = session.conceal()
     np.testing.assert_array_equal(again, np.zeros((1, HOP_SAMPLES), np.float32))  # nothing is left to fade
     assert session.push(random_codes(75)).shape[1] == 75 * HOP_SAMPLES
     assert session.finish().shape[1] == 0

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from codectool.models.loading import load
 from codectool.models.spectral import Config
@@ -46,7 +47,7 @@ def main() -> None:
     state = STATE_FILE.format(stem=TARGET.stem)
     shutil.copyfile(run / STATE_FILE.format(stem=best.stem), TARGET.with_name(state))
     model = load("base_24khz", TARGET)
-    parameters = sum(value.numel() for value in model.codec.state_dict().values())
+    parameters = sum(value.numel() for value in load_file(TARGET).values())
     text = REGISTRY.read_text()
     # The house model is the registry's first entry: the others' figures stay.
     text = re.sub(r'fromhex\("[0-9a-f]{16}"\)', f'fromhex("{model.fingerprint.hex()}")', text, count=1)
