@@ -8,6 +8,7 @@ weights prepared beforehand; torch's own compiler reaches it by the same operato
 from __future__ import annotations
 
 import platform
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -67,10 +68,23 @@ class PackedLinear:
         return F.gelu(y) if self._gelu else y
 
 
+@lru_cache
 def has_operators(dtype: torch.dtype = torch.float32) -> bool:
-    """Return whether oneDNN's operators are here, and take numbers of that type."""
+    """Return whether oneDNN's product is here and right for numbers of that type.
+
+    It is private to torch and may change with any version, so a small product is tried.
+    """
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     has_onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if not (x86 and has_onednn and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+    if not (x86 and has_onednn):
         return False
-    return dtype == torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    try:
+        if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            return False
+        weight = torch.tensor([[1.0, 2.0], [3.0, 5.0]], dtype=dtype)
+        x, bias = torch.tensor([[1.0, 0.5]], dtype=dtype), torch.tensor([0.25, -8.0], dtype=dtype)
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight, PREPARED_FOR_ROWS)
+        y = torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "none")
+        return torch.equal(y, F.linear(x, weight, bias))  # both are exact for such numbers
+    except Exception:  # gone, or other arguments: torch's own product is as right
+        return False

@@ -1,0 +1,26 @@
+"""Keep a file of the released weights for the tests: `python -m weights.recipe.golden`.
+
+Tests decode it from then on, and compare codes with it: a file that was made once must stay readable.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import codectool
+from codectool.models.registry import DEFAULT_MODEL, MODELS
+
+ROOT = Path(__file__).parents[2]
+
+
+def main() -> None:
+    entry = MODELS[DEFAULT_MODEL]
+    target = ROOT / "tests" / "data" / "golden" / f"{entry.fingerprint.hex()}.ecdc"
+    target.parent.mkdir(exist_ok=True)
+    source = ROOT / "examples" / "speech.wav"
+    codectool.encode_file(source, target, bitrate=6000, precision="float32", overwrite=True)
+    print(target)
+
+
+if __name__ == "__main__":
+    main()
