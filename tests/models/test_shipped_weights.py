@@ -1,4 +1,4 @@
-"""The shipped weights code as they did when they were released: codes, quality and files stay what they are."""
+"""The shipped weights code as they did when released: codes, quality and files stay what they are."""
 
 from __future__ import annotations
 
