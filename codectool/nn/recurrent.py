@@ -29,6 +29,8 @@ class ResidualLSTM(Layer, Packable):
         self._packed: list[list[Tensor]] = []  # of each layer: two matrices, two biases
 
     def pack(self, dtype: torch.dtype) -> None:
+        if not has_lstm_operator(dtype):  # a processor may have products in bfloat16, but no LSTM
+            dtype = torch.float32
         if has_lstm_operator(dtype):
             self._dtype = dtype
             self._packed = [packed_layer(dtype, *tensors) for tensors in self.lstm.all_weights]

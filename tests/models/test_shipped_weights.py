@@ -62,9 +62,8 @@ def test_speech_stays_as_good(model: codectool.Model, speech: tuple[np.ndarray, 
 
 def test_files_of_the_release_decode(model: codectool.Model, speech: tuple[np.ndarray, int]) -> None:
     audio, rate_hz = speech
-    decoded, decoded_hz = codectool.read(
-        golden_of(model), weights=ROOT / "weights" / "base_24khz.safetensors"
-    )
+    weights = ROOT / "weights" / MODELS[DEFAULT_MODEL].weights_file
+    decoded, decoded_hz = codectool.read(golden_of(model), weights=weights)
     assert (decoded.shape, decoded_hz) == ((1, len(audio)), rate_hz)
     ratio_db = si_sdr_db(audio, decoded[0], rate_hz)
     assert ratio_db is not None
