@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+from types import FrameType
 
 import click
 from click.exceptions import Exit
 
 from codectool.cli import cli
-from codectool.cli.options import say
+from codectool.cli.options import SIGNALLED, say
 from codectool.errors import CodecError, FileError
 from codectool.files.streams import fill_closed_streams
 
-INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count it
+
+class Terminated(KeyboardInterrupt):
+    """A signal that asks the process to end, as Ctrl-C does."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def main() -> None:
     """Run the command line and exit with the code of what happened."""
     fill_closed_streams()
+    end_in_order()
     if isinstance(sys.stdout, io.TextIOWrapper):  # names and tags may be of letters that a terminal lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     code = run(sys.argv[1:])
@@ -28,6 +37,19 @@ def main() -> None:
     except OSError:  # told already; Python would try again at its end, and have the last word
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def end_in_order() -> None:
+    """Make SIGTERM and SIGHUP end the process as Ctrl-C does, so that nothing unfinished is left behind."""
+
+    def terminate(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise Terminated(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, terminate)
 
 
 def run(arguments: list[str]) -> int:
@@ -44,8 +66,10 @@ def run(arguments: list[str]) -> int:
         return _say(str(error), error.exit_code)
     except click.UsageError as error:
         return _refuse(error)
+    except Terminated as error:
+        return _say(f"ended by {signal.Signals(error.number).name}", SIGNALLED + error.number)
     except KeyboardInterrupt:
-        return _say("interrupted", INTERRUPTED)
+        return _say("interrupted", SIGNALLED + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output has all it wanted
         return 0
     except OSError as error:

@@ -30,6 +30,10 @@ class FileError(CodecError, OSError):
     exit_code = 4
 
 
+class DiskFullError(FileError):
+    """There is no room for an output, nor would there be for another one in its place."""
+
+
 class WeightsError(CodecError):
     """The weights are missing, or are not the ones the stream was made with."""
 

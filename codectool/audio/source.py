@@ -17,7 +17,7 @@ from codectool.files.bytestream import PIECE_BYTES, ByteStream
 from codectool.files.inputs import open_file
 from codectool.files.streams import standard_input
 
-__all__ = ["AudioSource", "RawFormat", "open_source"]
+__all__ = ["AudioSource", "RawFormat", "begins_like_audio", "open_source"]
 
 # How the formats begin that libsndfile reads: other data on a pipe is refused at once, not stored first.
 AUDIO_OPENINGS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"caff", b"riff")
@@ -47,6 +47,12 @@ def open_source(
         return source
 
 
+def begins_like_audio(head: bytes) -> bool:
+    """Whether data that begins like this may be audio of a format known here, but for headerless PCM."""
+    is_mpeg = len(head) > 1 and head[0] == 0xFF and head[1] >= 0xE0  # it has no name, only a sync word
+    return is_mpeg or head.startswith(AUDIO_OPENINGS)
+
+
 def _recognise(file: BinaryIO, stream: ByteStream, raw: RawFormat | None, opened: ExitStack) -> AudioSource:
     head = stream.peek(HEAD_BYTES)
     if not head:
@@ -71,10 +77,7 @@ def _recognise(file: BinaryIO, stream: ByteStream, raw: RawFormat | None, opened
     if stream.size_bytes is not None:
         file.seek(0)
         return SoundfileSource(file, stream.name)
-    is_mpeg = (
-        len(head) > 1 and head[0] == 0xFF and head[1] >= 0xE0
-    )  # MPEG audio has no name, only a sync word
-    if not (is_mpeg or head.startswith(AUDIO_OPENINGS)):
+    if not begins_like_audio(head):
         raise DataError(f"{stream.name}: {NOT_AUDIO}")
     source = SoundfileSource(_store(stream, taken, opened), stream.name)
     source.note("is not PCM, so it was stored in a temporary file until its end before being read")

@@ -50,10 +50,17 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do with which files, in order; `unreadable` are folders that could not be searched, and why."""
+    """What to do with which files, in order.
+
+    Attributes:
+        items: the files.
+        unreadable: folders that could not be searched, and why.
+        folder: where outputs go, to be made; None if each goes beside its input.
+    """
 
     items: tuple[Item, ...]
     unreadable: tuple[tuple[str, FileError], ...] = ()
+    folder: Path | None = None
 
 
 def plan(job: BatchJob) -> Plan:
@@ -75,7 +82,25 @@ def plan(job: BatchJob) -> Plan:
     _refuse_escapes(target, outputs)
     items = tuple(Item(str(source / name), str(target / output)) for output, name in outputs.items())
     _refuse_replaced_inputs(items)
-    return Plan(items, tuple(unreadable))
+    return Plan(items, tuple(unreadable), target)
+
+
+def plan_files(job: BatchJob, sources: tuple[str, ...], folder: Path | None) -> Plan:
+    """Name the outputs of files, in a folder or beside each; changes nothing.
+
+    UsageError when two would become one, or when an output would replace an input.
+    """
+    _check_job(job)
+    items: dict[str, Item] = {}
+    for source in sources:
+        path = Path(source)
+        target = str((folder / path.name if folder is not None else path).with_suffix(job.suffix))
+        item = Item(source, target)
+        other = items.setdefault(os.path.realpath(target), item)
+        if other is not item:
+            raise UsageError(f"{other.source} and {source} would both become {target}: do one by itself")
+    _refuse_replaced_inputs(tuple(items.values()))
+    return Plan(tuple(items.values()), folder=folder)
 
 
 def job_of(job: BatchJob, item: Item) -> EncodeJob | DecodeJob:
@@ -93,6 +118,11 @@ def _check_folders(job: BatchJob, source: Path, target: Path) -> None:
     for glob in job.include:
         if not PurePath(glob).name:
             raise UsageError(f"--include {glob!r}: is no name; write something like '*.wav'")
+    _check_job(job)
+
+
+def _check_job(job: BatchJob) -> None:
+    """Raise UsageError for what would fail every file."""
     if isinstance(job.each, DecodeJob) and job.each.raw is None:
         format_and_subtype(f"any{job.suffix}", job.each.subtype)
     if isinstance(job.each, EncodeJob):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import BinaryIO
 
-from codectool.errors import CodecError
+from codectool.errors import CodecError, FileError
 
 
 class Status(str, Enum):
@@ -24,7 +24,10 @@ class Status(str, Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one file; size and rate are those of the .ecdc, in either direction."""
+    """What came of one file; size and rate are those of the .ecdc, in either direction.
+
+    `ends_run` says that the same would come of all others, as on a full disk.
+    """
 
     source: str
     target: str
@@ -33,6 +36,7 @@ class Outcome:
     coded_bytes: int | None = None
     error: str | None = None
     notes: tuple[str, ...] = ()
+    ends_run: bool = False
 
     @property
     def kbps(self) -> float | None:
@@ -55,9 +59,14 @@ class Outcome:
 
 
 class Report:
-    """Counts outcomes, writes a line for each into `lines` if given, and knows the exit code."""
+    """Counts outcomes, writes a line for each into `lines` if given, and knows the exit code.
 
-    def __init__(self, lines: BinaryIO | None = None) -> None:
+    `planned` is how many files there are, so that the summary can tell how many are left.
+    """
+
+    def __init__(self, lines: BinaryIO | None = None, planned: int = 0) -> None:
+        self.planned = planned
+        self.ended_early = False
         self.counts: Counter[Status] = Counter()
         self.duration_s = 0.0
         self.coded_bytes = 0
@@ -69,6 +78,7 @@ class Report:
         """Count one more."""
         self.counts[outcome.status] += 1
         self.noted_files += bool(outcome.notes)
+        self.ended_early |= outcome.ends_run
         if outcome.status in (Status.DONE, Status.DAMAGED):
             self.duration_s += outcome.duration_s or 0.0
             self.coded_bytes += outcome.coded_bytes or 0
@@ -78,7 +88,9 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """Return 1 if any file failed or was damaged, else 0."""
+        """Return 4 if a full disk ended it, 1 if any file failed or was damaged, else 0."""
+        if self.ended_early:
+            return FileError.exit_code
         return CodecError.exit_code if self.counts[Status.FAILED] or self.counts[Status.DAMAGED] else 0
 
     @property
@@ -94,7 +106,8 @@ class Report:
             for status in Status
             if self.counts[status] or status in always
         ]
-        parts = [f"files: {', '.join(counts)}"]
+        left = self.planned - sum(self.counts.values())
+        parts = [f"files: {', '.join(counts + ([f'{left} left'] if left > 0 else []))}"]
         if self.duration_s:
             kbps = self.coded_bytes * 8 / self.duration_s / 1000
             parts.append(f"{self.duration_s:.1f} s of audio, {self.times_real_time:.1f} times real time")

@@ -1,11 +1,13 @@
 """Whether an output is there already: the same command again finishes the rest, and does no file twice.
 
-Outputs get their names only when they are complete, so one that is what the job would write can be trusted.
+Outputs get their names only when they are complete, but copies are cut short, and recordings are replaced: an
+output is trusted if it is whole, is what the job would write, and states the length that its input has.
 """
 
 from __future__ import annotations
 
 import os
+import struct
 from contextlib import suppress
 from dataclasses import fields
 from functools import cached_property
@@ -15,10 +17,11 @@ import soundfile
 
 from codectool.audio.formats import format_and_subtype
 from codectool.audio.pcm import raw_coding
-from codectool.audio.source import open_source
+from codectool.audio.resample import resampled_length
+from codectool.audio.source import AudioSource, open_source
 from codectool.batch.planning import BatchJob, Item, job_of
 from codectool.batch.report import Outcome, Status
-from codectool.container import AnyHeader, HeaderV0, Summary, open_reader, scan
+from codectool.container import AnyHeader, HeaderV0, Summary, scan
 from codectool.errors import CodecError, DataError
 from codectool.files.inputs import open_input
 from codectool.files.outputs import part_path
@@ -37,7 +40,7 @@ class Resumer:
 
     def outcome_of(self, item: Item) -> Outcome | None:
         """Return what is known of a file without coding it, None if it is to be done."""
-        if not os.path.lexists(item.target):
+        if not os.path.lexists(item.target) or self._job.each.overwrite:
             return None
         if self._job.skip_existing:
             return Outcome(item.source, item.target, Status.SKIPPED)
@@ -45,8 +48,6 @@ class Resumer:
             difference, damage = self._compared(item)
         except (CodecError, OSError) as error:
             return Outcome(item.source, item.target, Status.FAILED, error=str(error))
-        if self._job.each.overwrite and (difference is not None or _asks_for_the_unseen(self._job.each)):
-            return None
         if difference is None:
             status = Status.SKIPPED if damage is None else Status.DAMAGED
             return Outcome(item.source, item.target, status, error=damage)
@@ -74,25 +75,25 @@ class Resumer:
     def _difference_of_coded(self, job: EncodeJob) -> str | None:
         try:
             with open_input(job.target) as stream:
-                found = open_reader(stream).header
+                summary = scan(stream)
         except DataError:
             return "is not an .ecdc file that can be read"
+        found = summary.header
         if isinstance(found, HeaderV0) != (job.container == "v0"):
             return f"has version {found.version}, not {job.container.removeprefix('v')}"
         expected: AnyHeader
-        if isinstance(found, HeaderV0):
-            # its own length is only known when all is read
-            expected = plan_encode(job, 1).header_v0(found.total_samples, job.language_model is not None)
-        else:
-            with open_source(job.source, raw=job.raw) as source:
-                plan = plan_encode(job, source.channels)
+        with open_source(job.source, raw=job.raw) as source:
+            plan = plan_encode(job, source.channels)
+            if isinstance(found, HeaderV0):  # its length is compared below
+                expected = plan.header_v0(found.total_samples, job.language_model is not None)
+            else:
                 expected = plan.header(self.fingerprint, source.rate_hz, source.channels)
-        differences = (
-            f"has {field.name.replace('_', ' ')} {_shown(was)}, not {_shown(would_be)}"
-            for field in fields(expected)
-            if (was := getattr(found, field.name)) != (would_be := getattr(expected, field.name))
-        )
-        return next(differences, None)
+            differences = (
+                f"has {field.name.replace('_', ' ')} {_shown(was)}, not {_shown(would_be)}"
+                for field in fields(expected)
+                if (was := getattr(found, field.name)) != (would_be := getattr(expected, field.name))
+            )
+            return next(differences, None) or _difference_of_length(summary, source)
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -107,10 +108,22 @@ def remove_part(target: str) -> None:
         part_path(Path(os.path.realpath(target))).unlink()
 
 
-def _asks_for_the_unseen(job: EncodeJob | DecodeJob) -> bool:
-    """Whether a job asks for what cannot be told by its output."""
-    unseen = bool(job.tags) if isinstance(job, EncodeJob) else job.start_s > 0
-    return unseen or job.precision != "auto"
+def _difference_of_length(summary: Summary, source: AudioSource) -> str | None:
+    """Return what is missing of an output, or says that it is of another recording."""
+    if summary.complete is False:  # of entropy-coded version 0 it cannot be told
+        return f"is not whole: {summary.gaps[0].reason}"
+    header = summary.header
+
+    def stated(samples: int) -> int:
+        is_v0 = isinstance(header, HeaderV0)
+        return resampled_length(samples, source.rate_hz, header.original_rate_hz) if is_v0 else samples
+
+    if source.length_samples is not None and stated(source.length_samples) == summary.total_samples:
+        return None
+    samples = sum(block.shape[1] for block in source.blocks())  # what it claims need not be what is there
+    if stated(samples) == summary.total_samples:
+        return None
+    return f"holds {summary.total_samples} samples, not {stated(samples)}"
 
 
 def _difference_of_audio(job: DecodeJob, coded: Summary) -> str | None:
@@ -128,11 +141,35 @@ def _difference_of_audio(job: DecodeJob, coded: Summary) -> str | None:
     try:
         with soundfile.SoundFile(job.target) as audio:
             found = audio.frames, audio.samplerate, audio.channels, audio.subtype
+            is_wav = audio.format == "WAV"
+        damage = _damage_of_wav(job.target) if is_wav else _damage_of_audio(job.target)
     except (soundfile.LibsndfileError, OSError):
         return "is not audio that can be read"
+    if damage is not None:
+        return damage
     expected = samples, rate_hz, channels, format_and_subtype(job.target, job.subtype)[1]
     shown = "{} samples at {} Hz in {} channels as {}"
     return None if found == expected else f"holds {shown.format(*found)}, not {shown.format(*expected)}"
+
+
+def _damage_of_wav(name: str) -> str | None:
+    """Return what is wrong with the size of a WAV that was written by `codec decode`."""
+    with Path(name).open("rb") as file:
+        riff_id, riff_bytes = struct.unpack("<4sI", file.read(8).ljust(8, b"\0"))
+    size_bytes = Path(name).stat().st_size
+    is_as_long = riff_id != b"RIFF" or riff_bytes + 8 == size_bytes  # RF64 says it elsewhere
+    return None if is_as_long else f"holds {size_bytes} bytes, not {riff_bytes + 8} as its header says"
+
+
+def _damage_of_audio(name: str) -> str | None:
+    """Return what decoding a compressed output tells: its header may promise more than is there."""
+    with open_source(name) as source:
+        claimed = source.length_samples
+        try:
+            samples = sum(block.shape[1] for block in source.blocks())
+        except DataError as error:
+            return str(error).partition(": ")[2]
+    return None if claimed in (None, samples) else f"holds {samples} samples of {claimed}"
 
 
 def _shown(value: object) -> str:

@@ -12,7 +12,7 @@ from codectool.batch.pool import Pool
 from codectool.batch.report import Outcome, Status
 from codectool.batch.resume import Resumer, remove_part
 from codectool.batch.worker import Hand, Job
-from codectool.errors import FileError
+from codectool.files.outputs import make_folder
 from codectool.pipeline import EncodeJob
 
 HAND_FILES = 8  # short recordings for a worker to encode together,
@@ -23,7 +23,7 @@ Record = Callable[[Outcome], None]  # told of every file as soon as something ha
 
 
 def run(job: BatchJob, plan: Plan, record: Record) -> None:
-    """Do the plan, telling `record` what came of each file.
+    """Do the plan, telling `record` what came of each file, until one shows that no other can be done.
 
     Raises WeightsError when there are no weights to encode with, and FileError when the target folder cannot
     be made; whatever is wrong with one file is in its outcome.
@@ -31,13 +31,16 @@ def run(job: BatchJob, plan: Plan, record: Record) -> None:
     resumer = Resumer(job)
     if isinstance(job.each, EncodeJob):
         resumer.fingerprint  # noqa: B018 (weights that are missing would fail every file)
-    _make_folder(Path(job.each.target))
+    if plan.folder is not None:
+        make_folder(plan.folder)
     _record_unreadable(plan, record)
     with Pool(job.workers) as pool:
         jobs = _jobs_left(job, plan, resumer, record)
         files = min(HAND_FILES, len(plan.items) // (HANDS * job.workers))
         for outcome in pool.outcomes(_hands(jobs, files)):
             record(outcome)
+            if outcome.ends_run:
+                return
 
 
 def preview(job: BatchJob, plan: Plan, record: Record) -> None:
@@ -88,10 +91,3 @@ def _size_bytes(job: Job) -> int:
 def _record_unreadable(plan: Plan, record: Record) -> None:
     for folder, error in plan.unreadable:
         record(Outcome(folder, "", Status.FAILED, error=str(error)))
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{folder}: cannot be made: {error.strerror or error}") from error

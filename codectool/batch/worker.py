@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from codectool.batch.report import Outcome, Status
-from codectool.errors import CodecError
+from codectool.errors import CodecError, DiskFullError
+from codectool.files.streams import NO_ROOM
 from codectool.pipeline import DecodeJob, EncodeJob
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class Coder:
 def _failure(job: Job, error: Exception) -> Outcome:
     is_known = isinstance(error, CodecError | OSError)
     said = str(error) if is_known else f"{type(error).__name__}: {error}"
-    return Outcome(job.source, job.target, Status.FAILED, error=said)
+    is_full = isinstance(error, DiskFullError) or (isinstance(error, OSError) and error.errno in NO_ROOM)
+    return Outcome(job.source, job.target, Status.FAILED, error=said, ends_run=is_full)
 
 
 def _encoded(job: EncodeJob, result: EncodeResult) -> Outcome:

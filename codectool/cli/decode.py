@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codectool.cli.folders import FolderOptions, folder_options, run_folder
-from codectool.cli.options import default_target, language_model_options, model_options, progress_bar, say
+from codectool.cli.folders import FolderOptions, folder_options, run_files, run_folder
+from codectool.cli.operands import decode_operands, operands_option
+from codectool.cli.options import ending_by_signals, language_model_options, model_options, progress_bar, say
 from codectool.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="[OUT]", required=False)
+@operands_option
 @click.option("--subtype", help="Sample type of OUT, as PCM_16, PCM_24 or FLOAT.")
 @click.option("--raw", help="Write headerless PCM: s16le, s24le or f32le.")
 @click.option("--start", "start_s", type=float, default=0.0, help="Second to begin at.")
@@ -32,25 +32,36 @@ if TYPE_CHECKING:
 @click.option("-f", "--force", "overwrite", is_flag=True, help="Overwrite OUT.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def decode(
-    source: str, target: str | None, to: str | None, folder: FolderOptions, quiet: bool, **given: Any
+    names: tuple[str, ...],
+    output: str | None,
+    to: str | None,
+    folder: FolderOptions,
+    quiet: bool,
+    **given: Any,
 ) -> int:
     """Decompress IN to OUT (default: IN with .wav; FLAC and OGG by suffix). `-` is stdin or stdout.
 
-    If IN is a folder, its .ecdc files become the files of a folder OUT. What is done already is skipped.
+    If IN is a folder, its .ecdc files become the files of a folder OUT. Several IN each become a file beside
+    them, or in DIR with -o DIR/. Of many files those that are done already are skipped, or made anew by -f.
     """
     from codectool.pipeline import DecodeJob
 
     own_suffix = ".wav" if given["raw"] is None else ".raw"
-    job = DecodeJob(source=source, target=target or default_target(source, own_suffix), **given)
+    suffix = f".{(to or own_suffix).removeprefix('.')}"
+    operands = decode_operands(names, output)
+    source = operands.sources[0]
+    several = len(operands.sources) > 1
+    job = DecodeJob(source=source, target="" if several else operands.target_of_one(suffix), **given)
+    if several:
+        return run_files(job, operands, suffix, folder, quiet)
     if Path(source).is_dir():
-        if target is None:
+        if operands.target is None:
             raise UsageError(f"{source}: is a folder; name another one for the outputs")
-        suffix = (to or own_suffix).removeprefix(".")
-        return run_folder(job, f".{suffix}", folder, quiet)
+        return run_folder(job, suffix, folder, quiet)
     folder.refuse(source)
     if to is not None:
         raise UsageError(f"--to is for folders, but {source} is not one: the suffix of OUT says what it is")
-    return _decode_file(job, quiet)
+    return ending_by_signals(source, lambda: _decode_file(job, quiet))
 
 
 def _decode_file(job: DecodeJob, quiet: bool) -> int:

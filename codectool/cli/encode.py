@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codectool.cli.folders import FolderOptions, folder_options, run_folder
+from codectool.cli.folders import FolderOptions, folder_options, run_files, run_folder
+from codectool.cli.operands import encode_operands, operands_option
 from codectool.cli.options import (
     Rate,
-    default_target,
+    ending_by_signals,
     language_model_options,
     model_options,
     progress_bar,
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="[OUT]", required=False)
+@operands_option
 @click.option(
     "-b", "--bitrate", "rate_bps", type=Rate(), help="Bit rate, as 6kbps, 6k, 6000 or 6 [default: 6kbps]."
 )
@@ -57,8 +57,8 @@ if TYPE_CHECKING:
 @click.option("-f", "--force", "overwrite", is_flag=True, help="Overwrite OUT.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def encode(
-    source: str,
-    target: str | None,
+    names: tuple[str, ...],
+    output: str | None,
     raw: str | None,
     raw_rate_hz: int | None,
     channels: tuple[str, ...],
@@ -69,7 +69,8 @@ def encode(
 ) -> int:
     """Compress audio IN to OUT (default: IN with .ecdc). `-` is stdin or stdout.
 
-    If IN is a folder, its audio files become the files of a folder OUT. What is done already is skipped.
+    If IN is a folder, its audio files become the files of a folder OUT. Several IN each become a file beside
+    them, or in DIR with -o DIR/. Of many files those that are done already are skipped, or made anew by -f.
     """
     if given["levels"] is not None and given["rate_bps"] is not None:
         raise click.UsageError("--levels and --bitrate say the same thing; give one of them")
@@ -77,20 +78,25 @@ def encode(
         raise click.UsageError("--tag takes key=value")
     from codectool.pipeline import EncodeJob
 
+    operands = encode_operands(names, output)
+    source = operands.sources[0]
+    several = len(operands.sources) > 1
     job = EncodeJob(
         source=source,
-        target=target or default_target(source, ".ecdc"),
+        target="" if several else operands.target_of_one(".ecdc"),
         raw=_raw_format(raw, raw_rate_hz, channels),
         keep_channels="keep" in channels,
         tags=dict(tag.split("=", 1) for tag in tags),
         **given,
     )
+    if several:
+        return run_files(job, operands, ".ecdc", folder, quiet)
     if Path(source).is_dir():
-        if target is None:
+        if operands.target is None:
             raise UsageError(f"{source}: is a folder; name another one for the outputs")
         return run_folder(job, ".ecdc", folder, quiet)
     folder.refuse(source)
-    return _encode_file(job, quiet)
+    return ending_by_signals(source, lambda: _encode_file(job, quiet))
 
 
 def _encode_file(job: EncodeJob, quiet: bool) -> int:

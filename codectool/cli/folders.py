@@ -20,7 +20,8 @@ from codectool.files.inputs import open_input
 from codectool.files.streams import as_file_error, flushed, standard_output
 
 if TYPE_CHECKING:
-    from codectool.batch import Outcome, Report
+    from codectool.batch import BatchJob, Outcome, Plan, Report
+    from codectool.cli.operands import Operands
     from codectool.pipeline import DecodeJob, EncodeJob
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -60,10 +61,16 @@ class FolderOptions:
 
     def refuse(self, source: str) -> None:
         """Raise UsageError if any was given, for a source that is not a folder."""
-        for option in fields(self):
-            if getattr(self, option.name):
-                name = option.name.replace("_", "-")
-                raise UsageError(f"--{name} is for folders, but {source} is not one")
+        self._refuse(source, [option.name for option in fields(self)], "folders and several inputs")
+
+    def refuse_search(self, source: str) -> None:
+        """Raise UsageError if any was given that says which files, for files that are named."""
+        self._refuse(source, ["recursive", "include", "files_from"], "folders")
+
+    def _refuse(self, source: str, names: list[str], what: str) -> None:
+        for name in names:
+            if getattr(self, name):
+                raise UsageError(f"--{name.replace('_', '-')} is for {what}, but {source} is not one")
 
 
 def folder_options(command: Decorated) -> Decorated:
@@ -78,6 +85,19 @@ def folder_options(command: Decorated) -> Decorated:
     for option in reversed(OPTIONS):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]  # the same command with more options
+
+
+def run_files(
+    each: EncodeJob | DecodeJob, operands: Operands, suffix: str, folder: FolderOptions, quiet: bool
+) -> int:
+    """Do several files, as a folder is done; give the exit code."""
+    folder.refuse_search(operands.sources[0])
+    from codectool import batch
+
+    job = batch.BatchJob(
+        each, suffix, skip_existing=folder.skip_existing, workers=folder.jobs or _workers(each.device)
+    )
+    return _run_plan(job, batch.plan_files(job, operands.sources, operands.folder), folder, quiet)
 
 
 def run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions, quiet: bool) -> int:
@@ -97,9 +117,14 @@ def run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions, 
         skip_existing=folder.skip_existing,
         workers=folder.jobs or _workers(each.device),
     )
-    plan = batch.plan(job)
+    return _run_plan(job, batch.plan(job), folder, quiet)
+
+
+def _run_plan(job: BatchJob, plan: Plan, folder: FolderOptions, quiet: bool) -> int:
+    from codectool import batch
+
     with ExitStack() as opened:
-        report = batch.Report(_open_report(folder.report, opened))
+        report = batch.Report(_open_report(folder.report, opened), len(plan.items))
         listing = folder.dry_run and folder.report != "-"
         # Also of what was done before Ctrl-C, but not after an error that let nothing begin.
         opened.callback(lambda: say(report.summary(), quiet or bool(plan.items and not report.counts)))

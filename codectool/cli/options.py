@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 
 import click
 
-from codectool.files.streams import as_file_error
+from codectool.errors import CodecError
+from codectool.files.streams import as_file_error, ended_by_signals
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|kbps|bps)?", re.IGNORECASE)
 SHELL_EXPANDS = sys.platform != "win32"  # *.ecdc to the names of files, before a command gets them
+SIGNALLED = 128  # and the number of a signal make the exit code, as shells count it
 BARE_KBPS_BELOW = 1000  # a bare number under this is kilobits: nobody asks for 6 bits a second
 
 
@@ -107,6 +109,23 @@ def say(message: str, quiet: bool = False) -> None:
     if not quiet:
         with suppress(OSError):
             click.echo(f"codec: {message}", err=True)
+
+
+def ending_by_signals(source: str, work: Callable[[], int]) -> int:
+    """Do the work and return its exit code; a signal ends live input, and then is what the code tells.
+
+    So Ctrl-C, the usual end of a recording from a pipe, keeps all that was recorded.
+    """
+    if source != "-":
+        return work()
+    with ended_by_signals() as ending:
+        try:
+            code = work()
+        except CodecError as error:
+            if ending.signal_number is None:
+                raise
+            say(str(error))
+        return code if ending.signal_number is None else SIGNALLED + ending.signal_number
 
 
 @contextmanager

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import click
 
+from codectool.cli.operands import pair_operands, pair_option
 from codectool.cli.options import Rate, say
 
 
 @click.command()
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="OUT")
+@pair_option
 @click.option("-b", "--bitrate", "rate_bps", type=Rate(), help="Bit rate to bring it down to.")
 @click.option("--levels", type=int, help="Number of levels to keep, instead of a rate.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite OUT.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def trim(
-    source: str, target: str, rate_bps: float | None, levels: int | None, force: bool, quiet: bool
+    names: tuple[str, ...],
+    output: str | None,
+    rate_bps: float | None,
+    levels: int | None,
+    force: bool,
+    quiet: bool,
 ) -> None:
     """Bring an .ecdc file down to a lower rate without decoding: the result is what encoding there gives."""
     if (rate_bps is None) == (levels is None):
         raise click.UsageError("give either --bitrate or --levels")
+    source, target = pair_operands(names, output, force)
     from codectool.container import editing
 
     written = editing.trim_file(editing.TrimJob(source, target, levels, rate_bps, force))

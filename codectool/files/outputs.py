@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,9 +22,10 @@ NAME_MAX_BYTES = 255  # what nearly every file system allows one name
 def open_atomic(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """A binary file, seekable, that appears as `path` only when the block ends without an exception.
 
-    Until then it is `.NAME.part` beside it, and any exception removes that; an older `.part` is replaced.
-    Devices and named pipes are written directly. FileError when `path` exists (without `overwrite`) or cannot
-    be written, also from the file's own `write`; BrokenPipeError is let through.
+    Until then it is `.NAME.part` beside it, and any exception removes that; an older `.part` is replaced. A
+    file that is overwritten keeps its permissions, and its owner where this process may set it. Devices and
+    named pipes are written directly. FileError when `path` exists (without `overwrite`) or cannot be written,
+    also from the file's own `write`; BrokenPipeError is let through.
     """
     final = Path(path)
     with as_file_error(final):
@@ -37,6 +40,7 @@ def open_atomic(path: str | Path, *, overwrite: bool = False) -> Iterator[Binary
     with suppress(OSError):
         part.unlink()
     file = io.BufferedRandom(_CheckedFile(part, "x+", final))
+    _take_permissions(file.fileno(), target)
     identity = os.fstat(file.fileno())
     try:
         yield file
@@ -73,6 +77,14 @@ def open_output(
     yield flushed(stream, "stdout")
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs, with those it lies in, unless it is there; FileError if that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be made: {error.strerror or error}") from error
+
+
 def part_path(target: Path) -> Path:
     """The name an unfinished `target` has: `.NAME.part` in the same folder, hashed where that is too long."""
     name = f".{target.name}.part"
@@ -92,6 +104,17 @@ class _CheckedFile(io.FileIO):
     def write(self, data: Any) -> int:
         with as_file_error(self._shown_as):
             return super().write(data)
+
+
+def _take_permissions(descriptor: int, target: Path) -> None:
+    """Give a new file the permissions of the one it replaces, before anything is in it."""
+    if sys.platform == "win32" or not target.is_file():
+        return
+    status = target.stat()
+    with suppress(OSError):  # only root may give files away
+        os.fchown(descriptor, status.st_uid, status.st_gid)
+    with suppress(OSError):  # some file systems have no permissions
+        os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & 0o777)
 
 
 def _is_at(path: Path, identity: os.stat_result) -> bool:

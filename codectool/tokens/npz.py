@@ -114,6 +114,8 @@ class _Stored:
 
 
 def _put_back(job: TokensJob) -> tuple[int, ...]:
+    if PurePath(job.target).suffix in (".npy", ".npz"):
+        raise UsageError(f"{job.target}: tokens of .npz go to an .ecdc file; name one")
     with open_input(job.source) as stream:
         try:
             with np.load(stream, allow_pickle=False) as file:

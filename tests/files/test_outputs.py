@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import sys
 import threading
 from pathlib import Path
 
@@ -55,6 +56,16 @@ def test_overwrites_only_when_told(folder):
     with open_atomic("out", overwrite=True) as file:
         file.write(b"new")
     assert Path("out").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions as Unix has them")
+def test_overwriting_keeps_the_permissions(folder):
+    Path("out").write_bytes(b"old")
+    Path("out").chmod(0o600)
+    with open_atomic("out", overwrite=True) as file:
+        assert Path(".out.part").stat().st_mode & 0o777 == 0o600  # before anything is in it
+        file.write(b"new")
+    assert Path("out").stat().st_mode & 0o777 == 0o600
 
 
 def test_file_that_appears_meanwhile_is_kept(folder):
