@@ -94,6 +94,7 @@ def build(config: Config) -> DacCodec:
 
 
 CODEBOOK = re.compile(r"quantizer\.quantizers\.(\d+)\.codebook\.weight")
+ENCODER_STRIDE = re.compile(r"encoder\.block\.(\d+)\.(?:block\.4|conv1)\.")
 PROJECTION = re.compile(r"quantizer\.quantizers\.(\d+)\.(in|out)_proj\.(weight|bias)")
 
 
@@ -107,7 +108,9 @@ def own_name(published: str, blocks: int) -> str:
     name = _official_name(published, blocks)
     name = re.sub(r"^encoder\.block\.", "encoder.parts.1.parts.", name)
     name = re.sub(r"^decoder\.model\.", "decoder.parts.", name)
-    name = re.sub(r"^(encoder\.parts\.1|decoder)\.parts\.(\d+)\.block\.(\d+)\.", r"\1.parts.\2.parts.\3.", name)
+    name = re.sub(
+        r"^(encoder\.parts\.1|decoder)\.parts\.(\d+)\.block\.(\d+)\.", r"\1.parts.\2.parts.\3.", name
+    )
     name = re.sub(r"\.block\.(\d)\.", r".inner.parts.\1.", name)
     return re.sub(r"\.(weight|bias)$", r".convolution.\1", name)
 
@@ -138,7 +141,13 @@ def _official_name(key: str, blocks: int) -> str:
 
 def own_dac(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return tensors under our names, weight norm folded; ValueError for what cannot be a DAC checkpoint."""
-    blocks = len({match[1] for key in tensors if (match := re.match(r"encoder\.block\.(\d+)\.(?:block\.4|conv1)\.", key))})
+    blocks = len(
+        {
+            match[1]
+            for key in tensors
+            if (match := re.match(r"encoder\.block\.(\d+)\.(?:block\.4|conv1)\.", key))
+        }
+    )
     state: dict[str, Tensor] = {}
     codebooks: dict[int, Tensor] = {}
     for key, value in tensors.items():

@@ -52,9 +52,7 @@ def mimi_encoder(shape: Shape) -> Chain:
 
 def mimi_decoder(shape: Shape) -> Chain:
     """Return latents `[batch, frames, dim]` to audio `[batch, samples, channels]`."""
-    upsample = ZeroPaddedTransposed(
-        shape.dim, shape.dim, shape.steps_per_frame, groups=shape.dim, bias=False
-    )
+    upsample = ZeroPaddedTransposed(shape.dim, shape.dim, shape.steps_per_frame, groups=shape.dim, bias=False)
     return Chain([upsample, transformer(shape), seanet_decoder(shape)])
 
 

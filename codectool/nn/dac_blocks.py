@@ -15,7 +15,9 @@ KERNEL = 7
 DILATIONS = (1, 3, 9)
 
 
-def centred(inputs: int, outputs: int, kernel: int, dilation: int = 1, groups: int = 1) -> ZeroPaddedConvolution:
+def centred(
+    inputs: int, outputs: int, kernel: int, dilation: int = 1, groups: int = 1
+) -> ZeroPaddedConvolution:
     """Return a convolution that sees as much behind as before; `kernel` is odd."""
     look_ahead = (kernel - 1) // 2 * dilation
     return ZeroPaddedConvolution(

@@ -26,12 +26,16 @@ class FactorizedQuantizer(nn.Module, Packable):
 
     codebooks: Tensor
 
-    def __init__(self, rows_per_codebook: Sequence[int], codebook_size: int, codebook_dim: int, dim: int) -> None:
+    def __init__(
+        self, rows_per_codebook: Sequence[int], codebook_size: int, codebook_dim: int, dim: int
+    ) -> None:
         super().__init__()
         self.rows_per_codebook = tuple(rows_per_codebook)
         self.steps = max(self.rows_per_codebook)
         self.dim = dim
-        self.register_buffer("codebooks", torch.zeros(len(self.rows_per_codebook), codebook_size, codebook_dim))
+        self.register_buffer(
+            "codebooks", torch.zeros(len(self.rows_per_codebook), codebook_size, codebook_dim)
+        )
         self.project_in = nn.ModuleList(nn.Linear(dim, codebook_dim) for _ in self.rows_per_codebook)
         self.project_out = nn.ModuleList(nn.Linear(codebook_dim, dim) for _ in self.rows_per_codebook)
         self._scores: list[PackedLinear] = []

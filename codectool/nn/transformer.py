@@ -56,7 +56,7 @@ class TransformerBlock(Layer, Packable):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         blocks = []
-        for block in x.split(self.window, dim=1) if x.shape[1] else ():
+        for block in torch.split(x, self.window, dim=1) if x.shape[1] else ():
             attended, state = self._attend(self.attention_norm(block), state)
             block = block + attended
             blocks.append(block + self._mixed(self.norm(block)))

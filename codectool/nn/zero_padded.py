@@ -51,14 +51,19 @@ class ZeroPaddedConvolution(Layer, Packable):
         self._prepared: Tensor | None = None
 
     def pack(self, dtype: torch.dtype) -> None:
-        weight, bias = self.convolution.weight, self.convolution.bias
+        weight = self.convolution.weight
         if weight.shape[2] == 1 and self.convolution.groups == 1:
-            self._matrix = PackedLinear(weight[:, :, 0], _zeros_for(self.convolution) if bias is None else bias)
+            self._matrix = PackedLinear(weight[:, :, 0], _bias(self.convolution))
         elif weight.shape[0] == 1:  # all taps of one output are as many outputs of a product
             self._matrix = PackedLinear(weight[0].T, weight.new_zeros(weight.shape[2]))
         elif has_operators():
             places = [0, 0], [1, self.stride], [1, self.dilation], self.convolution.groups
-            picture = [1, self.convolution.in_channels, 1, 16 * self.span]  # what is usual; others are as right
+            picture = [
+                1,
+                self.convolution.in_channels,
+                1,
+                16 * self.span,
+            ]  # what is usual; others are as right
             self._prepared = torch.ops.mkldnn._reorder_convolution_weight(
                 weight.detach().unsqueeze(2), *places, picture
             )
@@ -103,6 +108,7 @@ class ZeroPaddedConvolution(Layer, Packable):
             )
         else:
             y = F.conv2d(picture, weight.unsqueeze(2), bias, *options)
+        assert isinstance(y, Tensor)
         return y.squeeze(2).transpose(1, 2)
 
     def _one_product(self, extended: Tensor, count: int) -> Tensor:
@@ -143,10 +149,7 @@ class ZeroPaddedTransposed(Layer, Packable):
         # The kernel's first stride belongs to a step's own input, the second to the one before.
         own, before = self.convolution.weight.tensor_split(2, dim=2)
         matrix = torch.cat((before, own)).permute(2, 1, 0).flatten(0, 1)
-        bias = self.convolution.bias
-        self._product = PackedLinear(
-            matrix, (_zeros_for(self.convolution) if bias is None else bias).repeat(self.stride)
-        )
+        self._product = PackedLinear(matrix, _bias(self.convolution).repeat(self.stride))
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         if x.shape[1] == 0:
@@ -199,5 +202,7 @@ class WholeHops(Layer):
         return F.pad(rest, (0, 0, 0, -rest.shape[1] % self.hop))
 
 
-def _zeros_for(convolution: nn.Conv1d | nn.ConvTranspose1d) -> Tensor:
-    return convolution.weight.new_zeros(convolution.out_channels)
+def _bias(convolution: nn.Conv1d | nn.ConvTranspose1d) -> Tensor:
+    if convolution.bias is None:
+        return convolution.weight.new_zeros(convolution.out_channels)
+    return convolution.bias
