@@ -23,7 +23,8 @@ WEIGHT_NORMS = (
     (".weight_g", ".weight_v"),
     (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
 )
-NESTED_UNDER = "best_state"  # where audiocraft's own files of the 32 kHz model have the tensors
+# Where some files have the tensors: audiocraft's of its 32 kHz model, and DAC's.
+NESTED_UNDER = ("best_state", "state_dict")
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -54,8 +55,9 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # damaged and hostile files raise all sorts
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise WeightsError(f"{path}: is damaged, or holds more than tensors ({reason[0]})") from error
-    if isinstance(content, Mapping) and isinstance(content.get(NESTED_UNDER), Mapping):
-        content = content[NESTED_UNDER]
+    for key in NESTED_UNDER:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
     if not isinstance(content, Mapping) or not content:
         raise WeightsError(f"{path}: holds no tensors by name, as a checkpoint does")
     for key, value in content.items():

@@ -31,7 +31,11 @@ def elu(x: Tensor, in_place: bool = False) -> Tensor:
 
 
 class Elu(Layer):
-    """ELU of each step; its input may be overwritten, so it follows a part whose output is nobody else's."""
+    """ELU of each step; it may overwrite its input unless told that this is somebody else's too."""
+
+    def __init__(self, in_place: bool = True) -> None:
+        super().__init__()
+        self.in_place = in_place
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        return elu(x, in_place=True), state
+        return elu(x, self.in_place), state
