@@ -59,7 +59,7 @@ class Description:
         return code_dtype(max(self.codebook_sizes))
 
     def facts(self) -> dict[str, Any]:
-        """Return all of it as JSON has it, with what follows from it: levels, frame rate as a fraction, type."""
+        """Return all of it as JSON has it, with levels, frame rate and type, which follow from it."""
         derived = {
             "version": VERSION,
             "levels": self.levels,
@@ -73,7 +73,9 @@ class Description:
         """Return the description that gives these facts; DataError when they are none."""
         try:
             if facts["version"] != VERSION:
-                raise DataError(f"holds tokens of version {facts['version']}, which this version does not know")
+                raise DataError(
+                    f"holds tokens of version {facts['version']}, which this version does not know"
+                )
             given = {each.name: facts[each.name] for each in fields(cls)}
             given["codebook_sizes"] = tuple(int(size) for size in given["codebook_sizes"])
             description = cls(**given)
@@ -90,10 +92,10 @@ FACTS = ("id", "samples", "sample_rate_hz", "channels", "duration_s", "frames", 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """The codes `[levels, frames]` of one recording, and what is needed to give it back with its exact length.
+    """The codes `[levels, frames]` of one recording, and what is needed to give back its exact length.
 
-    `samples`, `sample_rate_hz` and `channels` are the original's. `scales` are those of segments. `fields` came
-    with the input and are passed through. Without codes it stands for a recording that failed.
+    `samples`, `sample_rate_hz` and `channels` are the original's. `scales` are those of segments. `fields`
+    came with the input and are passed through. Without codes it stands for a recording that failed.
     """
 
     key: str
@@ -125,20 +127,26 @@ class Record:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], codes: Codes) -> Record:
-        """Return the record of a row and its codes; DataError when the row lacks something, or does not fit."""
+        """Return the record of a row and its codes; DataError when something lacks or does not fit."""
         try:
             numbers = [row[name] for name in ("samples", "sample_rate_hz", "channels", "frames")]
             scales = row.get("scales")
             record = cls(
-                str(row["id"]),
-                codes,
-                *numbers[:3],
-                None if scales is None else tuple(float(scale) for scale in scales),
-                {name: value for name, value in row.items() if name not in FACTS},
+                key=str(row["id"]),
+                codes=codes,
+                samples=numbers[0],
+                sample_rate_hz=numbers[1],
+                channels=numbers[2],
+                scales=None if scales is None else tuple(float(scale) for scale in scales),
+                fields={name: value for name, value in row.items() if name not in FACTS},
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{row}: is not a row as `codec tokenize` writes it") from error
-        if not all(type(number) is int for number in numbers) or record.samples < 0 or record.sample_rate_hz < 1:
+        if (
+            not all(type(number) is int for number in numbers)
+            or record.samples < 0
+            or record.sample_rate_hz < 1
+        ):
             raise DataError(f"{record.key}: its length or its rate cannot be: {numbers}")
         if codes.ndim != 2 or codes.dtype.kind not in "iu" or codes.shape[1] != numbers[3]:
             raise DataError(f"{record.key}: {codes.dtype} codes {codes.shape} are not {numbers[3]} frames")
