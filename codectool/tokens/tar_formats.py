@@ -141,21 +141,18 @@ def _read(path: Path, row_of: Any) -> tuple[Description, Iterator[Record]]:
     return description, _records(path, row_of)
 
 
-def _check_end(archive: tarfile.TarFile) -> None:
+def _check_end(path: Path) -> None:
     """Raise EOFError for an archive that was cut between two members, which tarfile takes for its end."""
-    assert archive.fileobj is not None
-    here = archive.fileobj.tell()
-    size_bytes = archive.fileobj.seek(0, io.SEEK_END)
-    archive.fileobj.seek(max(0, size_bytes - END_BYTES))
-    if any(archive.fileobj.read()):
-        raise EOFError("it has no end")
-    archive.fileobj.seek(here)
+    with path.open("rb") as file:
+        file.seek(-END_BYTES, io.SEEK_END)
+        if any(file.read()):
+            raise EOFError("it has no end")
 
 
 def _records(path: Path, row_of: Any) -> Iterator[Record]:
     try:
+        _check_end(path)
         with tarfile.open(path) as archive:
-            _check_end(archive)
             codes: dict[str, Codes] = {}
             for member in archive:
                 name, _, suffix = member.name.rpartition(".")
