@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import tempfile
@@ -17,7 +18,7 @@ from codectool.files.bytestream import PIECE_BYTES, ByteStream
 from codectool.files.inputs import open_file
 from codectool.files.streams import standard_input
 
-__all__ = ["AudioSource", "RawFormat", "open_source"]
+__all__ = ["AudioSource", "RawFormat", "open_bytes", "open_source"]
 
 # How the formats begin that libsndfile reads: other data on a pipe is refused at once, not stored first.
 AUDIO_OPENINGS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"caff", b"riff")
@@ -43,6 +44,15 @@ def open_source(
         if file.isatty():
             raise UsageError(f"{stream.name}: is a terminal; name a file, or send audio through a pipe")
         source = _recognise(file, stream, raw, opened)
+        source.close_with(opened)
+        return source
+
+
+def open_bytes(data: bytes, name: str) -> AudioSource:
+    """Open a whole file that is in memory, as `open_source` opens one on disk; `name` is for messages."""
+    with ExitStack() as opened:
+        file = io.BytesIO(data)
+        source = _recognise(file, ByteStream(file, name, len(data)), None, opened)
         source.close_with(opened)
         return source
 

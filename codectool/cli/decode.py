@@ -9,6 +9,7 @@ import click
 
 from codectool.cli.folders import FolderOptions, folder_options, run_folder
 from codectool.cli.options import default_target, language_model_options, model_options, progress_bar, say
+from codectool.cli.token_sets import decode_token_set
 from codectool.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -37,9 +38,14 @@ def decode(
     """Decompress IN to OUT (default: IN with .wav; FLAC and OGG by suffix). `-` is stdin or stdout.
 
     If IN is a folder, its .ecdc files become the files of a folder OUT. What is done already is skipped.
+    A shard of tokens, or a folder of them, becomes the files of a folder OUT, too.
     """
     from codectool.pipeline import DecodeJob
+    from codectool.tokens.reading import is_data_set
 
+    if is_data_set(source):
+        folder.refuse(source)
+        return decode_token_set(source, target, to, quiet, given)
     own_suffix = ".wav" if given["raw"] is None else ".raw"
     job = DecodeJob(source=source, target=target or default_target(source, own_suffix), **given)
     if Path(source).is_dir():

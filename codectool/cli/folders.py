@@ -95,7 +95,7 @@ def run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions, 
     )
     plan = batch.plan(job)
     with ExitStack() as opened:
-        report = batch.Report(_open_report(folder.report, opened))
+        report = batch.Report(open_report(folder.report, opened))
         listing = folder.dry_run and folder.report != "-"
         # Also of what was done before Ctrl-C, but not after an error that let nothing begin.
         opened.callback(lambda: say(report.summary(), quiet or bool(plan.items and not report.counts)))
@@ -113,8 +113,8 @@ def _listed_in(name: str) -> tuple[str, ...]:
     return tuple(os.fsdecode(line) for line in listed.splitlines() if line.strip())
 
 
-def _open_report(name: str | None, opened: ExitStack) -> BinaryIO | None:
-    """Open a report to append to: a line is there whole or not at all."""
+def open_report(name: str | None, opened: ExitStack) -> BinaryIO | None:
+    """Return a report to append to: a line is there whole or not at all."""
     if name is None:
         return None
     if name == "-":
