@@ -91,7 +91,7 @@ def run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions, 
         include=folder.include,
         files=None if folder.files_from is None else _listed_in(folder.files_from),
         skip_existing=folder.skip_existing,
-        workers=folder.jobs or _cores(),
+        workers=folder.jobs or usable_cores(),
     )
     plan = batch.plan(job)
     with ExitStack() as opened:
@@ -145,7 +145,7 @@ def _shown(report: Report, files: int, quiet: bool, listing: bool) -> Iterator[C
         yield record
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """Return how many cores this process may use: a container may have fewer than the machine."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, WORKERS_MAX)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codectool.cli.folders import WORKERS_MAX, open_report
+from codectool.cli.folders import WORKERS_MAX, open_report, usable_cores
 from codectool.cli.options import Rate, model_options, say, show
 from codectool.errors import UsageError
 from codectool.models.registry import DEFAULT_MODEL
@@ -114,7 +114,7 @@ def tokenize(
         if runner == "ray":
             from codectool.tokens.ray_runner import RayRunner
 
-            totals = run(job, tell, opened.enter_context(RayRunner(job.workers if jobs else None, address)))
+            totals = run(job, tell, opened.enter_context(RayRunner(jobs, address)))
         else:
             totals = run(job, tell)
     say(_summary(job.target, totals), quiet)
@@ -134,9 +134,7 @@ def part_of(environment: Mapping[str, str]) -> tuple[int, int]:
 
 
 def _workers(device: str) -> int:
-    from codectool.engines.threads import usable_cores
-
-    return min(usable_cores(), WORKERS_MAX) if device == "cpu" else 1
+    return usable_cores() if device == "cpu" else 1
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from codectool.cli.token_sets import verify_token_set
 def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:
     """Check every packet of .ecdc files, without decoding. Exit code 3 when any is damaged.
 
-    Of shards of tokens, or folders of them, every code is checked, and the digest kept beside them. Version 0 files have no checksums: of them only the header, the length and the scales can be checked.
+    Version 0 files have no checksums: of them only the header, the length and the scales can be checked. Of
+    shards of tokens, or folders of them, every code is checked, and the digest that is kept beside them.
     """
     from codectool.container import editing
     from codectool.errors import DataError, FileError, WeightsError

@@ -166,13 +166,13 @@ def _in_tar(path: Path) -> Iterator[Input]:
                 fields: dict[str, Any] = {}
                 audio = None
                 for member in members:
-                    suffix = f".{_split(member.name)[1]}".lower()
+                    suffix = f".{member.name.rpartition('.')[2]}".lower()
                     if suffix == ".json":
                         loaded = json.load(archive.extractfile(member))  # type: ignore[arg-type]
                         fields |= loaded if isinstance(loaded, dict) else {}
                     elif suffix in (".txt", ".text"):
                         fields["text"] = archive.extractfile(member).read().decode()  # type: ignore[union-attr]
-                    elif PurePath(suffix).suffix in AUDIO_SUFFIXES | {CODED_SUFFIX}:
+                    elif suffix in AUDIO_SUFFIXES | {CODED_SUFFIX}:
                         audio = Place(str(path), member.offset_data, member.size, name=member.name)
                 if audio is not None:
                     fields = {

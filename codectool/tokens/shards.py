@@ -150,6 +150,9 @@ class State:
         """Make the folders and say what the data set is; UsageError if it is another one already."""
         with as_file_error(self.target):
             if overwrite:
+                for kept in self.folder.glob("*.json"):
+                    with suppress(FileNotFoundError):
+                        (self.target / kept.stem).unlink()
                 shutil.rmtree(self.folder, ignore_errors=True)
                 for name in (INDEX, ERRORS):
                     with suppress(FileNotFoundError):
