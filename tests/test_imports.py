@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "models": {"errors", "files", "engines", "nn"},
     "sessions": {"errors", "audio", "container", "models", "engines"},
     "pipeline": {"errors", "files", "audio", "container", "engines", "models", "sessions"},
-    "tokens": {"errors", "files", "container"},
+    "tokens": {"errors", "files", "audio", "container", "engines", "models", "sessions", "pipeline"},
     "batch": {"errors", "files", "audio", "container", "models", "pipeline"},
     "quality": {
         "errors",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import tempfile
@@ -17,7 +18,7 @@ from codectool.files.bytestream import PIECE_BYTES, ByteStream
 from codectool.files.inputs import open_file
 from codectool.files.streams import standard_input
 
-__all__ = ["AudioSource", "RawFormat", "begins_like_audio", "open_source"]
+__all__ = ["AudioSource", "RawFormat", "begins_like_audio", "open_bytes", "open_source"]
 
 # How the formats begin that libsndfile reads: other data on a pipe is refused at once, not stored first.
 AUDIO_OPENINGS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"caff", b"riff")
@@ -51,6 +52,15 @@ def begins_like_audio(head: bytes) -> bool:
     """Whether data that begins like this may be audio of a format known here, but for headerless PCM."""
     is_mpeg = len(head) > 1 and head[0] == 0xFF and head[1] >= 0xE0  # it has no name, only a sync word
     return is_mpeg or head.startswith(AUDIO_OPENINGS)
+
+
+def open_bytes(data: bytes, name: str) -> AudioSource:
+    """Open a whole file that is in memory, as `open_source` opens one on disk; `name` is for messages."""
+    with ExitStack() as opened:
+        file = io.BytesIO(data)
+        source = _recognise(file, ByteStream(file, name, len(data)), None, opened)
+        source.close_with(opened)
+        return source
 
 
 def _recognise(file: BinaryIO, stream: ByteStream, raw: RawFormat | None, opened: ExitStack) -> AudioSource:

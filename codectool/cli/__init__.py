@@ -12,6 +12,7 @@ from codectool.cli.encode import encode
 from codectool.cli.eval import eval_command
 from codectool.cli.info import info
 from codectool.cli.models import models
+from codectool.cli.tokenize import tokenize
 from codectool.cli.tokens import tokens
 from codectool.cli.trim import trim
 from codectool.cli.verify import verify
@@ -26,5 +27,5 @@ def cli() -> None:
     """
 
 
-for command in (encode, decode, info, verify, trim, tokens, convert, models, eval_command, bench):
+for command in (encode, decode, info, verify, trim, tokens, tokenize, convert, models, eval_command, bench):
     cli.add_command(command)

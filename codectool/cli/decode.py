@@ -10,6 +10,7 @@ import click
 from codectool.cli.folders import FolderOptions, folder_options, run_files, run_folder
 from codectool.cli.operands import decode_operands, operands_option
 from codectool.cli.options import ending_by_signals, language_model_options, model_options, progress_bar, say
+from codectool.cli.token_sets import decode_token_set
 from codectool.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -43,14 +44,19 @@ def decode(
 
     If IN is a folder, its .ecdc files become the files of a folder OUT. Several IN each become a file beside
     them, or in DIR with -o DIR/. Of many files those that are done already are skipped, or made anew by -f.
+    A shard of tokens, or a folder of them, becomes the files of a folder OUT, too.
     """
     from codectool.pipeline import DecodeJob
+    from codectool.tokens.reading import is_data_set
 
     own_suffix = ".wav" if given["raw"] is None else ".raw"
     suffix = f".{(to or own_suffix).removeprefix('.')}"
     operands = decode_operands(names, output)
     source = operands.sources[0]
     several = len(operands.sources) > 1
+    if not several and is_data_set(source):
+        folder.refuse(source)
+        return decode_token_set(source, operands.target, to, quiet, given)
     job = DecodeJob(source=source, target="" if several else operands.target_of_one(suffix), **given)
     if several:
         return run_files(job, operands, suffix, folder, quiet)

@@ -124,7 +124,7 @@ def _run_plan(job: BatchJob, plan: Plan, folder: FolderOptions, quiet: bool) -> 
     from codectool import batch
 
     with ExitStack() as opened:
-        report = batch.Report(_open_report(folder.report, opened), len(plan.items))
+        report = batch.Report(open_report(folder.report, opened), len(plan.items))
         listing = folder.dry_run and folder.report != "-"
         # Also of what was done before Ctrl-C, but not after an error that let nothing begin.
         opened.callback(lambda: say(report.summary(), quiet or bool(plan.items and not report.counts)))
@@ -142,8 +142,8 @@ def _listed_in(name: str) -> tuple[str, ...]:
     return tuple(os.fsdecode(line) for line in listed.splitlines() if line.strip())
 
 
-def _open_report(name: str | None, opened: ExitStack) -> BinaryIO | None:
-    """Open a report to append to: a line is there whole or not at all."""
+def open_report(name: str | None, opened: ExitStack) -> BinaryIO | None:
+    """Return a report to append to: a line is there whole or not at all."""
     if name is None:
         return None
     if name == "-":

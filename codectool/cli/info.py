@@ -7,17 +7,22 @@ import json
 import click
 
 from codectool.cli.options import show
+from codectool.cli.token_sets import show_tokens
 
 
 @click.command()
 @click.argument("source", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def info(source: str, as_json: bool) -> int:
-    """Show what is in an .ecdc file, reading all of it and checking every packet."""
+    """Show what is in an .ecdc file, or a shard or folder of tokens, reading and checking all of it."""
     from codectool.container import scan
     from codectool.errors import DataError
     from codectool.files.inputs import open_input
+    from codectool.tokens.reading import is_data_set
 
+    if is_data_set(source):
+        show_tokens(source, as_json)
+        return 0
     with open_input(source) as stream:
         summary = scan(stream)
     facts = summary.facts()

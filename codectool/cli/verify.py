@@ -7,6 +7,7 @@ import json
 import click
 
 from codectool.cli.options import expanded, say, show
+from codectool.cli.token_sets import verify_token_set
 
 
 @click.command()
@@ -16,13 +17,18 @@ from codectool.cli.options import expanded, say, show
 def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:
     """Check every packet of .ecdc files, without decoding. Exit code 3 when any is damaged.
 
-    Version 0 files have no checksums: of them only the header, the length and the scales can be checked.
+    Version 0 files have no checksums: of them only the header, the length and the scales can be checked. Of
+    shards of tokens, or folders of them, every code is checked, and the digest that is kept beside them.
     """
     from codectool.container import editing
     from codectool.errors import DataError, FileError, WeightsError
+    from codectool.tokens.reading import is_data_set
 
     codes = {0}
     for source in sources:
+        if is_data_set(source):
+            codes.add(verify_token_set(source, as_json, quiet))
+            continue
         verdict = "good"
         complete: bool | None = False
         try:

@@ -1,0 +1,71 @@
+"""The table of formats: each a pair of functions, write and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+from codectool.errors import DataError, UsageError
+from codectool.tokens.json_formats import read_jsonl, write_jsonl, write_npy
+from codectool.tokens.parquet_format import pyarrow, read_parquet, write_parquet
+from codectool.tokens.records import Description, Record
+from codectool.tokens.tar_formats import read_shar, read_wds, write_shar, write_shar_with_cuts, write_wds
+
+Write: TypeAlias = Callable[[BinaryIO, Description, Iterable[Record], Path], None]
+Read: TypeAlias = Callable[[Path], "tuple[Description, Iterator[Record]]"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format of shards.
+
+    Attributes:
+        name: what `--format` calls it.
+        pattern: the name of a shard, with its number.
+        write: puts records into a file that becomes `target`, to which they may add files beside it.
+        read: gives back the description and the records.
+        alone: every file of the folder must be a shard, so what is known of a run lies beside the folder.
+        keeps_failed: a record without codes has a place too.
+    """
+
+    name: str
+    pattern: str
+    write: Write
+    read: Read
+    alone: bool = False
+    keeps_failed: bool = False
+    check: Callable[[], object] = lambda: None  # raises UsageError where something is not installed
+
+
+FORMATS = {
+    each.name: each
+    for each in (
+        Format("wds", "shard-{:06}.tar", write_wds, read_wds),
+        Format("parquet", "shard-{:06}.parquet", write_parquet, read_parquet, check=pyarrow),
+        Format("shar", "codes.{:06}.tar", write_shar_with_cuts, read_shar, alone=True),
+        Format("jsonl", "shard-{:06}.jsonl", write_jsonl, read_jsonl),
+        Format("npy", "npy-{:06}.jsonl", write_npy, read_jsonl),
+    )
+}
+BESIDE_CUTS = Format("shar", "codes.{:06}.tar", write_shar, read_shar, alone=True, keeps_failed=True)
+DEFAULT_FORMAT = "wds"
+
+
+def format_of(name: str) -> Format:
+    """Return a format by its name; UsageError for an unknown one, or one whose library is not installed."""
+    if name not in FORMATS:
+        raise UsageError(f"no format is called {name!r}: choose from {', '.join(FORMATS)}")
+    FORMATS[name].check()
+    return FORMATS[name]
+
+
+def format_of_shard(path: Path) -> Format:
+    """Return the format that a file has by its name; DataError for none."""
+    if path.suffix == ".tar":
+        return FORMATS["shar" if path.name.startswith("codes.") else "wds"]
+    for each in FORMATS.values():
+        if path.suffix == Path(each.pattern).suffix:
+            return each
+    raise DataError(f"{path}: is no shard of tokens by its name: those end in .tar, .parquet or .jsonl")

@@ -1,0 +1,73 @@
+"""Shards read back, from any format, in any layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codectool.errors import FileError
+from codectool.tokens.formats import FORMATS, format_of_shard
+from codectool.tokens.layouts import laid_out, vocabulary_of
+from codectool.tokens.records import Description, Record
+
+GLOBS = tuple(dict.fromkeys(each.pattern.replace("{:06}", "*") for each in FORMATS.values()))
+
+
+@dataclass(frozen=True)
+class OpenShard:
+    """A shard that is being read: what it says about itself, and its records, which can be taken once."""
+
+    path: Path
+    description: Description
+    records: Iterator[Record]
+
+
+def shard_paths(source: str | Path) -> list[Path]:
+    """Return the shards of a folder in order, or the one named; FileError when there are none."""
+    path = Path(source)
+    if not path.is_dir():
+        return [path]
+    found = sorted({found for glob in GLOBS for found in path.glob(glob)})
+    found = [each for each in found if each.stat().st_size]  # of lines without any nothing is to be read
+    if not found:
+        raise FileError(f"{path}: holds no shards of tokens ({', '.join(GLOBS)})")
+    return found
+
+
+def open_shards(source: str | Path) -> Iterator[OpenShard]:
+    """Yield the shards of a folder, or the one named; DataError for what is no shard."""
+    for path in shard_paths(source):
+        if not path.is_file():
+            raise FileError(f"{path}: there is no such file")
+        yield OpenShard(path, *format_of_shard(path).read(path))
+
+
+def is_data_set(source: str | Path) -> bool:
+    """Whether a path is a shard by its name, or a folder that `codec tokenize` made."""
+    path = Path(source)
+    if path.is_dir():
+        return (path / ".codectool").is_dir() or path.with_name(f"{path.name}.codectool").is_dir()
+    return path.suffix in {Path(each.pattern).suffix for each in FORMATS.values()}
+
+
+def describe(source: str | Path) -> Description:
+    """Return how the codes of a data set, or of one shard, were made."""
+    return next(open_shards(source)).description
+
+
+def read(source: str | Path, layout: str = "parallel", levels: int | None = None) -> Iterator[dict[str, Any]]:
+    """Yield a dictionary for each recording of a data set, or of one shard, in order.
+
+    `codes` are int16 or int32, `[levels, frames]` or as the layout (`codectool.tokens.layouts`) has them, of
+    the first `levels` levels only if so wanted. Beside them are `id`, `samples`, `sample_rate_hz`,
+    `channels`, `duration_s`, `frames`, and the fields that came with the input. DataError for what is
+    damaged, UsageError for an unknown layout.
+    """
+    for shard in open_shards(source):
+        sizes = shard.description.codebook_sizes[:levels]
+        vocabulary_of(layout, sizes)  # an unknown layout is told before a shard is read
+        for record in shard.records:
+            assert record.codes is not None
+            yield {**record.row(), "codes": laid_out(record.codes[: len(sizes)], layout, sizes)}
