@@ -22,7 +22,13 @@ PATH = click.Path(path_type=Path)
 @click.option("--against", metavar="NAME,...", help="These too, each at its own rates: opus,mp3,uncoded.")
 @click.option("--start", "start_s", type=float, default=0, metavar="SECONDS", help="Where excerpts begin.")
 @click.option(
-    "--duration", "duration_s", type=float, default=8, show_default=True, metavar="SECONDS", help="At most 60."
+    "--duration",
+    "duration_s",
+    type=float,
+    default=8,
+    show_default=True,
+    metavar="SECONDS",
+    help="At most 60.",
 )
 @click.option(
     "--scores",
@@ -38,8 +44,8 @@ PATH = click.Path(path_type=Path)
 def listen(results: bool, quiet: bool, paths: tuple[Path, ...], **given: Any) -> None:
     """Make a page to hear and see what the levels do, with a blind test: one HTML file for any browser.
 
-    It holds the sound of excerpts as FLAC at 48 kHz, so a few hundred kilobytes for each of their versions, and
-    needs no network. Listeners save what they answered as CSV; --results shows what many of them say:
+    It holds the sound of excerpts as FLAC at 48 kHz, some 300 kB for each version of 8 s, and needs no
+    network. Listeners save what they answered as CSV; --results shows what many of them say:
 
     codec listen --results *.csv
     """

@@ -34,7 +34,7 @@ class Excerpt:
     @property
     def duration_s(self) -> float:
         """Seconds."""
-        return self.audio.shape[1] / self.rate_hz
+        return float(self.audio.shape[1] / self.rate_hz)
 
     @property
     def pcm_bytes(self) -> int:
@@ -58,7 +58,9 @@ def read_excerpt(path: Path, name: str, start_s: float, duration_s: float, chann
                 break
     audio = np.concatenate(pieces, axis=1) if pieces else np.zeros((1, 0), np.float32)
     if not audio.shape[1]:
-        raise DataError(f"{path}: has no audio from {start_s:g} s on; it lasts {position / source.rate_hz:.2f} s")
+        raise DataError(
+            f"{path}: has no audio from {start_s:g} s on; it lasts {position / source.rate_hz:.2f} s"
+        )
     if audio.shape[0] > channels:
         audio = mix_to_mono(audio) if channels == 1 else audio[:channels]
     return Excerpt(name, audio, source.rate_hz, start_s, dict(source.tags))
@@ -100,9 +102,9 @@ def through_peer(excerpt: Excerpt, codec: Codec, rate_bps: int, recording: Path)
 
 
 def fitted(audio: Block, shape: tuple[int, ...]) -> Block:
-    """Bring audio to `[channels, samples]` of another: cut or filled up with silence, one channel for all."""
+    """Bring audio to `[channels, samples]` of another: cut, or filled up with silence; else their mean."""
     channels, samples = shape
-    audio = audio[:, :samples]
+    audio = (audio if len(audio) == channels else mix_to_mono(audio))[:, :samples]
     padded = np.pad(audio, ((0, 0), (0, samples - audio.shape[1])))
-    whole: Block = np.broadcast_to(padded[:1], (channels, samples)) if len(padded) != channels else padded
+    whole: Block = np.broadcast_to(padded, (channels, samples))
     return whole

@@ -7,7 +7,7 @@ import io
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,20 @@ from codectool.audio.mix import mix_to_mono
 from codectool.audio.pcm import Block
 from codectool.errors import UsageError
 from codectool.files.outputs import open_atomic
-from codectool.models.loading import LoadedModel, load
+from codectool.models.loaded import LoadedModel
+from codectool.models.loading import load
 from codectool.models.registry import DEFAULT_MODEL, ModelEntry, find
 from codectool.quality.codecs import Codec, choose_peers
 from codectool.quality.excerpts import (
     Excerpt,
+    fitted,
     low_pass_anchor,
     read_excerpt,
     resampled,
     through_peer,
 )
 from codectool.quality.job import parse_rates
-from codectool.quality.levels import decode_levels, encode_all_levels, read_codes, usual_levels
+from codectool.quality.levels import decode_levels, encode_all_levels, read_codes, shades_of, usual_levels
 from codectool.quality.loudness import gain_db_to_match
 from codectool.quality.mel import mel_distance_db
 from codectool.quality.metrics import METRICS, Scores, available_metrics, score, si_sdr_db
@@ -41,7 +43,7 @@ PAGE_RATE_HZ = 48_000  # of all sounds in a page, so that a browser treats them 
 RECORDINGS_MAX = 12
 DURATION_MAX_S = 60.0
 PAGE_MAX_BYTES = 64 << 20  # what a phone still opens
-CURVE_EVERY_LEVEL_TO = 8  # beyond, the curve of errors has every fourth
+CURVE_POINTS = 10  # besides those of the dial
 SLOW_METRICS = ("visqol",)  # 13 s of a core for 7 s of audio
 SCORES = ("quick", "all", "none")
 
@@ -53,8 +55,8 @@ Progress = Callable[[str], None]
 class ListenJob:
     """What a page is to hold: excerpts of the recordings in `paths`, files or folders, and their versions.
 
-    `rates` (kbps, comma-separated) are those of the model, by default numbers of levels that double; `against`
-    names peers, each at its own rates. `scores` is quick, all (ViSQOL too) or none.
+    `rates` (kbps, comma-separated) are those of the model, by default numbers of levels that double;
+    `against` names peers, each at its own rates. `scores` is quick, all (ViSQOL too) or none.
     """
 
     paths: tuple[Path, ...]
@@ -65,6 +67,7 @@ class ListenJob:
     weights: Path | None = None
     device: str = "cpu"
     precision: str = "auto"
+    engine: str = "auto"
     start_s: float = 0.0
     duration_s: float = 8.0
     scores: str = "quick"
@@ -96,7 +99,7 @@ def make_page(job: ListenJob, progress: Progress = lambda _: None) -> PageResult
     if len(sources) > RECORDINGS_MAX:
         raise UsageError(f"{len(sources)} recordings are too many for a page: give {RECORDINGS_MAX} at most")
     with open_atomic(job.target, overwrite=job.force) as file:
-        model = load(job.model, job.weights, job.device, job.precision)
+        model = load(job.model, job.weights, job.device, job.precision, job.engine)
         maker = _Maker(model, levels, peers, keys if job.scores != "none" else ())
         recordings = []
         for source in sources:
@@ -106,8 +109,8 @@ def make_page(job: ListenJob, progress: Progress = lambda _: None) -> PageResult
         page = assemble(_page_facts(entry, recordings, notes))
         if len(page) > PAGE_MAX_BYTES:
             raise UsageError(
-                f"the page would have {len(page) >> 20} MiB, and {PAGE_MAX_BYTES >> 20} at most open everywhere: "
-                "give fewer recordings or rates, or a shorter --duration"
+                f"the page would have {len(page) >> 20} MiB, and {PAGE_MAX_BYTES >> 20} at most open "
+                "everywhere: give fewer recordings or rates, or a shorter --duration"
             )
         file.write(page)
     versions = sum(len(recording["versions"]) for recording in recordings)
@@ -162,9 +165,10 @@ class _Maker:
             versions.append(_version("anchor", "3.5 kHz low-pass", excerpt, anchor))
             curve = []
             for decoded in decode_levels(coded, self.model, self._levels_of_curve()):
-                curve.append({"levels": decoded.levels} | self._errors(excerpt, decoded.audio))
+                audio = fitted(decoded.audio, excerpt.audio.shape)
+                curve.append({"levels": decoded.levels} | self._errors(excerpt, audio))
                 if decoded.levels in self.levels:
-                    versions.append(self._coded(excerpt, decoded.levels, decoded.audio, decoded.file_bytes))
+                    versions.append(self._coded(excerpt, decoded.levels, audio, decoded.file_bytes))
             versions += self._of_peers(excerpt, path)
         return {
             "name": excerpt.name,
@@ -176,26 +180,32 @@ class _Maker:
             "pcm_bytes": excerpt.pcm_bytes,
             "frames": codes.shape[1],
             "codes": _base64(codes.astype("<u2").tobytes()),
+            "shades": _base64(shades_of(codes, self.model.weights_path).tobytes()),
             "curve": curve,
             "versions": versions,
         }
 
     def _levels_of_curve(self) -> list[int]:
-        every = range(1, self.model.entry.levels + 1)
-        return [n for n in every if n <= CURVE_EVERY_LEVEL_TO or n % 4 == 0 or n in self.levels]
+        """Numbers of levels that are spread evenly by ratio, and those of the dial."""
+        choices = self.model.entry.level_choices
+        places = np.unique(np.round(np.geomspace(1, len(choices), CURVE_POINTS)).astype(int)) - 1
+        return sorted({*(choices[place] for place in places), *self.levels})
 
     def _errors(self, excerpt: Excerpt, audio: Block) -> Facts:
         """Distances from the original within the model's band."""
         rate_hz = min(self.model.entry.sample_rate_hz, excerpt.rate_hz)
-        pair = [
+        reference, decoded = (
             resampled(mix_to_mono(one), excerpt.rate_hz, rate_hz)[0] for one in (excerpt.audio, audio)
-        ]
-        ratio_db = si_sdr_db(*pair, rate_hz)
-        return {"error_db": None if ratio_db is None else -ratio_db, "mel_db": mel_distance_db(*pair, rate_hz)}
+        )
+        ratio_db = si_sdr_db(reference, decoded, rate_hz)
+        return {
+            "error_db": None if ratio_db is None else -ratio_db,
+            "mel_db": mel_distance_db(reference, decoded, rate_hz),
+        }
 
     def _coded(self, excerpt: Excerpt, levels: int, audio: Block, file_bytes: int) -> Facts:
         nominal_bps = levels * self.model.entry.level_bps
-        facts = _version("model", f"{nominal_bps / 1000:g} kbps", excerpt, audio)
+        facts = _version("model", f"{nominal_bps / 1000:.3g} kbps", excerpt, audio)
         facts |= {"codec": self.model.entry.name, "levels": levels, "nominal_bps": nominal_bps}
         return facts | {"bytes": file_bytes, "scores": self._scores(excerpt, audio)}
 

@@ -57,7 +57,7 @@ def _block_powers(audio: Block, rate_hz: int) -> Powers:
     block, step = round(BLOCK_S * rate_hz), round(STEP_S * rate_hz)
     if audio.shape[1] < block:
         return np.zeros(0)
-    padded = 2 * audio.shape[1]  # so that the filters' tails do not come round to the start
+    padded = 1 << (audio.shape[1] + rate_hz).bit_length()  # the filters' tails do not come round to the start
     spectrum = np.fft.rfft(audio.astype(np.float64), padded) * _k_weighting(padded, rate_hz)
     weighted = np.fft.irfft(spectrum, padded)[:, : audio.shape[1]]
     sums = np.concatenate(([0.0], np.cumsum((weighted**2).sum(axis=0))))

@@ -1,4 +1,4 @@
-"""The listening page: one HTML file that holds its style, its program and its sounds, and asks for nothing."""
+"""The listening page: one HTML file that holds its style, program and sounds, and asks for nothing."""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@ const darkness = matchMedia("(prefers-color-scheme: dark)");
 const DIFFERENCE_RANGE_DB = 30;
 const SVG = "http://www.w3.org/2000/svg";
 
+/* With a true minus sign. */
+const signed = (value) => value.toFixed(1).replace("-", "\u2212");
+
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /* 256 colours [r, g, b] through these stops, evenly spaced. */
@@ -14,9 +17,18 @@ function ramp(...stops) {
   });
 }
 
+const TOKENS = ramp("#2b2a6b", "#2f5fa6", "#2f9aa0", "#7cc08a", "#f0d978", "#ee9a4f", "#c9473c");
 const RAMPS = {
-  light: { sound: ramp("#f3efe6", "#c6ddd3", "#6fb5ab", "#1f7f86", "#1b4a72", "#191c3f"), difference: ramp("#1d4f91", "#6f9fd0", "#f3efe6", "#e39a5c", "#a33c05") },
-  dark: { sound: ramp("#101417", "#132f3d", "#155e6b", "#2d9c8c", "#9bd38a", "#fdf3b0"), difference: ramp("#7fb8ff", "#2c5c96", "#14181b", "#99501d", "#ffb27a") },
+  light: {
+    sound: ramp("#f3efe6", "#c6ddd3", "#6fb5ab", "#1f7f86", "#1b4a72", "#191c3f"),
+    difference: ramp("#1d4f91", "#6f9fd0", "#f3efe6", "#e39a5c", "#a33c05"),
+    tokens: { colours: TOKENS, paper: [239, 235, 226] },
+  },
+  dark: {
+    sound: ramp("#101417", "#132f3d", "#155e6b", "#2d9c8c", "#9bd38a", "#fdf3b0"),
+    difference: ramp("#7fb8ff", "#2c5c96", "#14181b", "#99501d", "#ffb27a"),
+    tokens: { colours: TOKENS, paper: [27, 32, 36] },
+  },
 };
 const ramps = () => RAMPS[darkness.matches ? "dark" : "light"];
 
@@ -83,22 +95,13 @@ function drawSpectrogram(canvas, recording, version, difference) {
   }, true);
 }
 
-/* Codes have no order, so neighbours get colours far apart: the same colour is the same code of a level. */
-function tokenColour(code, sent) {
-  const hue = (code * 0.61803398875) % 1;
-  const dark = darkness.matches;
-  const lightness = (dark ? 0.46 : 0.5) + 0.22 * ((code * 0.7548776662) % 1);
-  const [h, s, l] = sent ? [hue, 0.52, lightness] : [hue, 0.1, dark ? 0.15 + 0.05 * lightness : 0.86 + 0.08 * lightness];
-  const a = s * Math.min(l, 1 - l);
-  return [0, 8, 4].map((n) => {
-    const k = (n + h * 12) % 12;
-    return 255 * (l - a * Math.max(-1, Math.min(k - 3, 9 - k, 1)));
-  });
-}
-
+/* Similar codes of a level have similar colours; those that are not sent are a shadow of theirs. */
 function drawTokens(canvas, recording, levelsSent) {
   const rows = PAGE.model.levels;
-  drawCells(canvas, recording.frames, rows, (frame, level) => tokenColour(recording.codes[level * recording.frames + frame], level < levelsSent), false);
+  const { tokens } = ramps();
+  const paper = tokens.paper;
+  const shadows = tokens.colours.map((rgb) => rgb.map((value, channel) => paper[channel] + (value - paper[channel]) * 0.16));
+  drawCells(canvas, recording.frames, rows, (frame, level) => (level < levelsSent ? tokens.colours : shadows)[recording.shades[level * recording.frames + frame]], false);
   if (levelsSent > 0 && levelsSent < rows) {
     const context = canvas.getContext("2d");
     const { width, height } = canvas.getBoundingClientRect();
@@ -146,19 +149,19 @@ function drawCurve(holder, recording, levels) {
     lines.push(svg("text", { x: x(count), y: 207, "text-anchor": "middle" }, String(count)));
   }
   lines.push(svg("text", { x: 240, y: 225, "text-anchor": "middle" }, "levels"));
-  for (const [key, side, word] of [["error_db", 40, "error, dB"], ["mel_db", 440, "mel distance, dB"]]) {
+  for (const [key, side, word] of [["error_db", 40, "error left, dB"], ["mel_db", 440, "mel distance, dB"]]) {
     const values = points.map((point) => point[key]);
     const [low, high] = [Math.min(...values), Math.max(...values)];
     const y = (value) => 184 - (150 * (value - low)) / (high - low || 1);
     const name = key === "error_db" ? "error" : "mel";
     const anchor = key === "error_db" ? "end" : "start";
     lines.push(svg("polyline", { class: name, points: points.map((point) => `${x(point.levels)},${y(point[key])}`).join(" ") }));
-    for (const value of [low, high]) lines.push(svg("text", { x: side, y: y(value) + 4, "text-anchor": anchor }, value.toFixed(1)));
+    for (const value of [low, high]) lines.push(svg("text", { x: side, y: y(value) + 4, "text-anchor": anchor }, signed(value)));
     lines.push(svg("text", { class: `${name}-word`, x: key === "error_db" ? 6 : 474, y: 12, "text-anchor": key === "error_db" ? "start" : "end" }, word));
     const here = points.find((point) => point.levels === levels);
     if (here) lines.push(svg("circle", { class: `mark-${name}`, cx: x(levels), cy: y(here[key]), r: 6 }));
   }
-  const words = points.map((point) => `${point.levels}: ${point.error_db.toFixed(1)} and ${point.mel_db.toFixed(1)}`);
+  const words = points.map((point) => `${point.levels}: ${signed(point.error_db)} and ${signed(point.mel_db)}`);
   plot(holder, `Error and mel distance in dB by levels. ${words.join("; ")}`, ...lines);
 }
 
@@ -181,7 +184,7 @@ function drawUse(holder, recording, levelsSent) {
   }
   bars.push(svg("line", { class: "rule", x1: 46, x2: 470, y1: y(reachable), y2: y(reachable) }));
   bars.push(svg("text", { x: 470, y: y(reachable) - 5, "text-anchor": "end" }, `most that ${recording.frames} frames can show: ${reachable.toFixed(1)}`));
-  for (const bits of [0, whole]) bars.push(svg("text", { x: 38, y: y(bits) + 4, "text-anchor": "end" }, `${bits} bits`.replace("0 bits", bits ? `${bits} bits` : "0")));
+  for (const bits of [0, whole]) bars.push(svg("text", { x: 38, y: y(bits) + 4, "text-anchor": "end" }, bits ? `${bits} bits` : "0"));
   bars.push(svg("text", { x: 258, y: 225, "text-anchor": "middle" }, "level"));
   plot(holder, `Information in the codes. ${words.join("; ")}`, ...bars);
 }

@@ -40,9 +40,9 @@ function radio(group, version, checked, ...inside) {
 function buildDial(recording) {
   const stops = stopsOf(recording).map((version) => {
     const plural = version.levels === 1 ? "level" : "levels";
-    return radio("stop", version, version === explore.version, make("i"), make("b", {}, version.label.replace(" kbps", "")), make("small", {}, `kbps, ${version.levels} ${plural}`));
+    return radio("stop", version, version === explore.version, make("i"), make("b", {}, version.label.replace(" kbps", "")), make("small", { class: "unit" }, "kbps"), make("small", {}, `${version.levels} ${plural}`));
   });
-  const original = radio("stop", originalOf(recording), originalOf(recording) === explore.version, make("i"), make("b", {}, "Original"), make("small", {}, "no codec"));
+  const original = radio("stop", originalOf(recording), originalOf(recording) === explore.version, make("i"), make("b", {}, "Original"), make("small", { class: "unit" }, "no codec"));
   original.classList.add("original");
   byId("dial").querySelector(".stops").replaceChildren(...stops, original);
   const peers = recording.versions.filter((version) => version.kind === "peer");
@@ -80,8 +80,8 @@ function showVersion() {
   drawTokens(byId("tokens"), recording, levels);
   drawCurve(byId("curve"), recording, levels);
   drawUse(byId("use"), recording, levels);
-  byId("scale").textContent = difference ? "blue: lost, orange: added; 30 dB either way" : `${topDecibels(recording) - RANGE_DB} to ${topDecibels(recording)} dB, the same for all`;
-  byId("tokens-said").textContent = levels ? `${levels} of ${PAGE.model.levels} levels sent, a colour for each code` : "none are sent here; in colour once you choose levels";
+  byId("scale").textContent = difference ? "blue: lost, orange: added; 30 dB either way" : `${topDecibels(recording) - RANGE_DB} to ${topDecibels(recording)} dB, the same for all`.replaceAll("-", "\u2212");
+  byId("tokens-said").textContent = levels ? `${levels} of ${PAGE.model.levels} levels sent, alike where the codes are` : "none are sent here; in colour once you choose levels";
   byId("wave").setAttribute("aria-label", `Waveform of ${nameOf(version)} before that of the original`);
   byId("spectrogram").setAttribute("aria-label", `${difference ? "Difference of the spectrogram from the original's" : "Spectrogram"}: ${nameOf(version)}, 50 Hz to 20 kHz`);
   byId("tokens").setAttribute("aria-label", `Grid of ${PAGE.model.levels} levels by ${recording.frames} frames of tokens, ${levels} levels sent`);
@@ -107,7 +107,7 @@ function buildTable(recording) {
   const metrics = PAGE.metrics.filter((metric) => shown.some((version) => version.scores[metric.key] !== undefined));
   const head = ["", "kbps", "bytes", ...metrics.map((metric) => metric.title)];
   const rows = shown.map((version) => {
-    const scores = metrics.map((metric) => version.scores[metric.key]?.toFixed(metric.digits) ?? "none");
+    const scores = metrics.map((metric) => version.scores[metric.key]?.toFixed(metric.digits).replace("-", "\u2212") ?? "none");
     const cells = [((8 * version.bytes) / recording.duration_s / 1000).toFixed(2), grouped(version.bytes), ...scores];
     const row = make("tr", {}, make("th", { scope: "row" }, nameOf(version)), ...cells.map((cell) => make("td", {}, cell)));
     row.version = version;
@@ -153,6 +153,7 @@ function showFrame(force) {
   const position_s = player.recording === recording ? player.position_s : 0;
   byId("time").textContent = position_s.toFixed(2);
   if (document.activeElement !== byId("seek") || player.playing) byId("seek").value = position_s;
+  byId("seek").style.setProperty("--at", `${(100 * position_s) / recording.duration_s}%`);
   byId("seek").setAttribute("aria-valuetext", `${position_s.toFixed(1)} seconds`);
   const box = byId("wave");
   byId("playhead").style.left = `${46 + (box.clientWidth * position_s) / recording.duration_s}px`;
@@ -162,7 +163,8 @@ function showFrame(force) {
   byId("frame-name").textContent = `frame ${frame}:`;
   const codes = Array.from({ length: PAGE.model.levels }, (_, level) => recording.codes[level * recording.frames + frame]);
   const sent = levelsSent();
-  byId("frame-codes").replaceChildren(codes.slice(0, sent).join(" "), " ", make("span", { class: "unsent" }, codes.slice(sent).join(" ")));
+  const rest = codes.slice(sent).join(" ");
+  byId("frame-codes").replaceChildren(codes.slice(0, sent).join(" "), make("span", { class: "unsent" }, rest && ` not sent: ${rest}`));
 }
 
 function placeOf(event) {
@@ -180,7 +182,7 @@ function showTip(event) {
   const frame = Math.min(recording.frames - 1, Math.floor(placeOf(event) * recording.frames));
   const code = recording.codes[level * recording.frames + frame];
   const count = useOf(recording, level).counts.get(code);
-  byId("tip").textContent = `Code ${code} of level ${level + 1}, frame ${frame}. It occurs ${count === 1 ? "once" : `${count} times`} in ${recording.frames} frames, ${((100 * count) / recording.frames).toFixed(1)} %.`;
+  byId("tip").textContent = `Code ${code}, level ${level + 1}, frame ${frame}. It occurs ${count === 1 ? "once" : `${count} times`} in ${recording.frames} frames, ${((100 * count) / recording.frames).toFixed(1)} %.`;
   const holder = byId("tracks").getBoundingClientRect();
   byId("tip").style.left = `${Math.max(0, Math.min(event.clientX - holder.left + 12, holder.width - 250))}px`;
   byId("tip").style.top = `${event.clientY - holder.top + 16}px`;
@@ -192,11 +194,9 @@ function exploreKey(event) {
   else if (number > 0 && stopsOf(explore.recording)[number - 1]) choose(stopsOf(explore.recording)[number - 1]);
   else if (event.key === "ArrowUp") turn(1);
   else if (event.key === "ArrowDown") turn(-1);
-  else if (event.key === "ArrowLeft") player.seek(player.position_s - STEP_S);
-  else if (event.key === "ArrowRight") player.seek(player.position_s + STEP_S);
   else if (event.key === "d" || event.key === "D") byId("drawn").querySelector("input:not(:checked)").click();
   else if (event.key === "r" || event.key === "R") nextRecording();
-  else return false;
+  else return arrowKey(event);
   return true;
 }
 

@@ -48,6 +48,7 @@ function decodeRecording(recording) {
     }
     recording.headroom = 1 / loudest; // of all versions alike, so that none is clipped
     recording.codes = new Uint16Array(bytesOf(recording.codes).buffer);
+    recording.shades = bytesOf(recording.shades);
   })();
   return recording.ready;
 }

@@ -77,13 +77,16 @@ function showBlind() {
     const button = make("button", { type: "button", class: "choice", "data-place": place + 1, "aria-pressed": "false", "aria-label": `Play version ${place + 1}` }, String(place + 1));
     button.addEventListener("click", () => hearBlind(place + 1));
     const output = make("output", { "aria-hidden": "true" }, "\u2013");
-    const slider = make("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": `Rating of version ${place + 1}`, "aria-valuetext": "not rated" });
+    const slider = make("input", { type: "range", min: 0, max: 100, value: 50, class: "unrated", "aria-label": `Rating of version ${place + 1}`, "aria-valuetext": "not rated" });
     slider.addEventListener("input", () => {
       slider.rated = true;
+      slider.classList.remove("unrated");
       output.textContent = slider.value;
       slider.setAttribute("aria-valuetext", slider.value);
+      slider.style.setProperty("--at", `${slider.value}%`);
       byId("blind-next").disabled = !allRated();
     });
+    slider.addEventListener("focus", () => hearBlind(place + 1)); // what is being rated is what is heard
     return make("li", {}, button, slider, output);
   }));
   byId("blind-next").textContent = blind.at + 1 < blind.order.length ? "Next" : "Finish";
@@ -190,16 +193,27 @@ function endAbx() {
     make("div", { class: "buttons" }, saveButton(abx.rows, `abx-${abx.listener}.csv`), again("abx")));
 }
 
+/* Half a second back or on, wherever an arrow has no other meaning. */
+function arrowKey(event) {
+  const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (way) player.seek(player.position_s + way * STEP_S);
+  return Boolean(way);
+}
+
 function blindKey(event) {
+  if (byId("blind-trial").hidden) return false;
+  if (arrowKey(event)) return true;
   const place = "0123456789".indexOf(event.key);
-  if (byId("blind-trial").hidden || place < 0 || place > blind.order[blind.at].versions.length) return false;
+  if (place < 0 || place > blind.order[blind.at].versions.length) return false;
   hearBlind(place);
   return true;
 }
 
 function abxKey(event) {
+  if (byId("abx-trial").hidden) return false;
+  if (arrowKey(event)) return true;
   const letter = event.key.toLowerCase();
-  if (byId("abx-trial").hidden || !["a", "b", "x"].includes(letter)) return false;
+  if (!["a", "b", "x"].includes(letter)) return false;
   hearAbx(letter);
   return true;
 }
