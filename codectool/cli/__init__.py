@@ -11,6 +11,7 @@ from codectool.cli.decode import decode
 from codectool.cli.encode import encode
 from codectool.cli.eval import eval_command
 from codectool.cli.info import info
+from codectool.cli.listen import listen
 from codectool.cli.models import models
 from codectool.cli.tokenize import tokenize
 from codectool.cli.tokens import tokens
@@ -27,5 +28,18 @@ def cli() -> None:
     """
 
 
-for command in (encode, decode, info, verify, trim, tokens, tokenize, convert, models, eval_command, bench):
+for command in (
+    encode,
+    decode,
+    info,
+    verify,
+    trim,
+    tokens,
+    tokenize,
+    convert,
+    models,
+    eval_command,
+    listen,
+    bench,
+):
     cli.add_command(command)

@@ -161,6 +161,23 @@ class UncodedCodec:
 PEERS: dict[str, Codec] = {"opus": OpusCodec(), "mp3": Mp3Codec(), "uncoded": UncodedCodec()}
 
 
+def choose_peers(against: str | None) -> tuple[list[Codec], list[str]]:
+    """Return the codecs of a list of names with commas, and a note on each that is not installed.
+
+    UsageError for a name that is not known.
+    """
+    codecs, notes = [], []
+    for name in dict.fromkeys(against.split(",")) if against is not None else ():
+        peer = PEERS.get(name.strip())
+        if peer is None:
+            raise UsageError(f"--against {name}: not a codec known here; known are {', '.join(PEERS)}")
+        if command := peer.missing():
+            notes.append(f"{peer.name} left out: no command {command} on this machine")
+        else:
+            codecs.append(peer)
+    return codecs, notes
+
+
 def _first_missing(*commands: str) -> str | None:
     return next((command for command in commands if not shutil.which(command)), None)
 

@@ -12,7 +12,7 @@ from codectool.audio.pcm import RATE_MAX_HZ
 from codectool.errors import CodecError, FileError, UsageError
 from codectool.files.outputs import open_atomic
 from codectool.models.registry import DEFAULT_MODEL, find
-from codectool.quality.codecs import PEERS, Codec, HouseCodec
+from codectool.quality.codecs import Codec, HouseCodec, choose_peers
 from codectool.quality.metrics import available_metrics
 from codectool.quality.plot import check_plot, draw_plot
 from codectool.quality.provenance import provenance
@@ -86,18 +86,11 @@ def parse_rates(text: str) -> tuple[int, ...]:
 def choose_codecs(job: EvalJob) -> tuple[list[Codec], list[str]]:
     """Set up the codecs of a job; a peer that is not installed becomes a note and is left out."""
     codecs: list[Codec] = []
-    notes = []
     if job.rates is not None:
         model = find(job.model or DEFAULT_MODEL)
         codecs.append(HouseCodec(parse_rates(job.rates), model.name, job.weights))
-    for name in dict.fromkeys(job.against.split(",")) if job.against is not None else ():
-        peer = PEERS.get(name.strip())
-        if peer is None:
-            raise UsageError(f"--against {name}: not a codec known here; known are {', '.join(PEERS)}")
-        if command := peer.missing():
-            notes.append(f"{peer.name} left out: no command {command} on this machine")
-        else:
-            codecs.append(peer)
+    peers, notes = choose_peers(job.against)
+    codecs += peers
     if not codecs:
         raise UsageError("; ".join(notes) + ": no codec left to run")
     return codecs, notes
