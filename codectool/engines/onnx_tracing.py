@@ -7,9 +7,10 @@ start. It holds what is computed and only names the weights; `with_weights` puts
 from __future__ import annotations
 
 import json
-import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,7 @@ from onnx import ModelProto, TensorProto, numpy_helper
 from onnxscript import ir, optimizer
 from torch import Tensor, nn
 
+from codectool.engines.onnx_engine import DESCRIPTION_SUFFIX
 from codectool.nn.layer import Layer, State
 from codectool.nn.quantizer import ResidualVectorQuantizer
 
@@ -101,44 +103,66 @@ class _Decoder(nn.Module):
         return audio.transpose(1, 2), list(_flat(state))
 
 
-def trace_encoder(codec: Codec, channels: int = 1) -> ModelProto:
-    """Return the graph from `audio` and `levels` to `codes`; ValueError if a part has no translation."""
+@dataclass(frozen=True)
+class TracedGraph:
+    """A graph, what a stream has to know beside it, and the shapes of the weights that it names."""
+
+    model: ModelProto
+    facts: dict[str, Any]
+    weights: dict[str, list[int]]
+
+
+def write_graphs(codec: Codec, config: Mapping[str, Any], channels: int, weights: Path) -> Path:
+    """Write a codec's graphs beside its weights, and a file that describes them; return its path.
+
+    Raises ValueError for a codec that looks ahead, or has a part without a translation.
+    """
+    halves = {"encoder": trace_encoder(codec, channels), "decoder": trace_decoder(codec, channels)}
+    content: dict[str, Any] = {"config": dict(config)}
+    for name, half in halves.items():
+        path = weights.with_suffix(f".{name}.onnx")
+        onnx.save(half.model, path)
+        content[name] = {"file": path.name, "facts": half.facts, "weights": half.weights}
+    description = weights.with_suffix(DESCRIPTION_SUFFIX)
+    description.write_text(json.dumps(content, indent=1) + "\n")
+    return description
+
+
+def trace_encoder(codec: Codec, channels: int) -> TracedGraph:
+    """Return the graph from `audio` and `levels` to `codes`; see `write_graphs`."""
     layer = codec.encoder
     audio = torch.zeros(TRACED_STREAMS, channels, layer.hop * TRACED_STEPS)
     moving = {2: layer.hop * torch.export.Dim("hops")}
     latents = _traced(_Encoder(codec), layer, audio, moving, ("audio", "latents"))
     search = onnx.parser.parse_model(RESIDUAL_CODES)
-    graph = onnx.compose.merge_models(latents, search, [("latents", "latents")])
-    next(value for value in graph.graph.input if value.name == "codebooks").name = CODEBOOKS
-    graph.graph.node.insert(0, onnx.helper.make_node("Identity", [CODEBOOKS], ["codebooks"]))
-    first = next(k for k, output in enumerate(graph.graph.output) if output.name == "codes")
-    graph.graph.output.insert(0, graph.graph.output.pop(first))
+    model = onnx.compose.merge_models(latents, search, [("latents", "latents")])
+    next(value for value in model.graph.input if value.name == "codebooks").name = CODEBOOKS
+    model.graph.node.insert(0, onnx.helper.make_node("Identity", [CODEBOOKS], ["codebooks"]))
+    first = next(k for k, output in enumerate(model.graph.output) if output.name == "codes")
+    model.graph.output.insert(0, model.graph.output.pop(first))
     silence = layer.finish(torch.zeros(1, 0, channels), layer.initial_state(1))
-    return _finished(
-        graph,
-        codec.state_dict(),
-        hop_samples=layer.hop,
-        latency_frames=layer.latency,
-        receptive_field_samples=layer.receptive_field,
-        first_push_samples=layer.first_push,
-        finish_frames=silence.shape[1],
-    )
+    facts = {
+        "channels": channels,
+        "hop_samples": layer.hop,
+        "receptive_field_samples": layer.receptive_field,
+        "finish_frames": silence.shape[1],
+    }
+    return _finished(model, layer, codec.state_dict(), facts)
 
 
-def trace_decoder(codec: Codec) -> ModelProto:
-    """Return the graph from `codes` to `audio`; ValueError if a part has no translation."""
+def trace_decoder(codec: Codec, channels: int) -> TracedGraph:
+    """Return the graph from `codes` to `audio`; see `write_graphs`."""
     layer = codec.decoder
     codes = torch.zeros(TRACED_STREAMS, 3, TRACED_STEPS, dtype=torch.int64)
     moving = {1: torch.export.Dim("levels"), 2: torch.export.Dim("frames")}
-    graph = _traced(_Decoder(codec), layer, codes, moving, ("codes", "audio"))
-    return _finished(
-        graph,
-        codec.state_dict(),
-        hop_samples=int(layer.ratio),
-        latency_samples=layer.latency,
-        receptive_field_frames=layer.receptive_field,
-        first_push_frames=layer.first_push,
-    )
+    model = _traced(_Decoder(codec), layer, codes, moving, ("codes", "audio"))
+    facts = {
+        "channels": channels,
+        "hop_samples": int(layer.ratio),
+        "latency_samples": layer.latency,
+        "receptive_field_frames": layer.receptive_field,
+    }
+    return _finished(model, layer, codec.state_dict(), facts)
 
 
 def with_weights(graph: ModelProto, tensors: Mapping[str, NDArray[Any]]) -> ModelProto:
@@ -154,6 +178,8 @@ def with_weights(graph: ModelProto, tensors: Mapping[str, NDArray[Any]]) -> Mode
 def _traced(
     module: nn.Module, layer: Layer, x: Tensor, moving: Mapping[int, Any], names: tuple[str, str]
 ) -> ModelProto:
+    if layer.look_ahead or layer.first_push:
+        raise ValueError("a network that looks ahead, or ends otherwise than in silence, has no graph yet")
     states = list(_flat(layer.initial_state(TRACED_STREAMS)))
     if any(state.any() for state in states):
         raise ValueError("a state that is not zero at the start has no translation to ONNX yet")
@@ -181,9 +207,9 @@ def _without_weights(model: ir.Model, weights: set[str]) -> ModelProto:
     """Simplify a graph, with weights named only, and nothing of how it came about."""
     for name in weights & set(model.graph.initializers):
         model.graph.initializers[name].const_value = None
-    logging.disable()  # it warns of each weight that it is not given
-    optimizer.optimize(model, input_size_limit=STORED_VALUES, output_size_limit=STORED_VALUES)
-    logging.disable(logging.NOTSET)
+    # Not optimizer.optimize, which takes the addition of a very small number for nothing and leaves it out.
+    optimizer.fold_constants(model, input_size_limit=STORED_VALUES, output_size_limit=STORED_VALUES)
+    optimizer.remove_unused_nodes(model)
     for name in weights & set(model.graph.initializers):
         model.graph.inputs.append(model.graph.initializers.pop(name))
     graph = ir.to_proto(model)
@@ -195,18 +221,21 @@ def _without_weights(model: ir.Model, weights: set[str]) -> ModelProto:
     return graph
 
 
-def _finished(model: ModelProto, weights: Mapping[str, Tensor], **facts: int | None) -> ModelProto:
-    """Check a graph, name the weights among its inputs as such, and put beside it what a stream has to know."""
+def _finished(
+    model: ModelProto, layer: Layer, tensors: Mapping[str, Tensor], facts: dict[str, Any]
+) -> TracedGraph:
+    """Check a graph, and name the weights among its inputs as such."""
     onnx.checker.check_model(model)
-    inputs = list(model.graph.input)
+    inputs, weights = list(model.graph.input), {}
     model.graph.ClearField("input")
     for value in inputs:
-        if value.name in weights:
-            model.graph.initializer.append(_named(value.name, weights[value.name].shape))
+        if value.name in tensors:
+            weights[value.name] = list(tensors[value.name].shape)
+            model.graph.initializer.append(_named(value.name, weights[value.name]))
         else:
             model.graph.input.append(value)
-    onnx.helper.set_model_props(model, {name: json.dumps(value) for name, value in facts.items()})
-    return model
+    facts["state_shapes"] = [list(state.shape[1:]) for state in _flat(layer.initial_state(1))]
+    return TracedGraph(model, facts, dict(sorted(weights.items())))
 
 
 def _named(name: str, shape: Sequence[int]) -> TensorProto:
