@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from codectool.engines.onnx_engine import DESCRIPTION_SUFFIX
 from codectool.engines.torch_engine import TorchDecoder, TorchEncoder, TorchSegments
 from codectool.models.loaded import LoadedModel
 from codectool.models.registry import ModelEntry
@@ -15,6 +17,7 @@ from codectool.models.spectral import Config, SpectralCodec, build
 from weights.recipe.export import export
 
 SHAPE = Config(latent_dim=8, encoder_width=16, encoder_blocks=1, decoder_width=16, decoder_blocks=1)
+GRAPHS = Path(__file__).parent / "graphs"  # of that shape, by `weights.recipe.graphs`
 # Of an even bin a hop holds whole periods, so that equal frames join to an unbroken tone. Of this one the
 # 10 ms of a fade do too: a sound broken off there, or at the end of a hop, is broken off at a peak.
 TONE_BIN = 8
@@ -40,8 +43,11 @@ def model_of(codec: Any, entry: ModelEntry) -> LoadedModel:
 
 
 def write_weights(codec: SpectralCodec, path: Path) -> Path:
-    """Write weights that load as the registry's model: the same stream, only smaller inside."""
+    """Write weights that load as the registry's model, and graphs: the same stream, only smaller inside."""
     export(codec.state_dict(), SHAPE, path, {})
+    for file in GRAPHS.iterdir():
+        target = path.with_suffix(DESCRIPTION_SUFFIX) if file.suffix == ".json" else path.parent / file.name
+        shutil.copyfile(file, target)
     return path
 
 

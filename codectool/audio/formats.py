@@ -7,14 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import soundfile
-
 from codectool.audio.pcm import CODING_OF_SUBTYPE
 from codectool.errors import UsageError
 
 # suffix: libsndfile's format, and its subtype where the format's own default is not meant
 FORMAT_OF_SUFFIX: dict[str, tuple[str, str | None]] = {
-    ".wav": ("WAV", None),
+    ".wav": ("WAV", "PCM_16"),
     ".flac": ("FLAC", None),
     ".ogg": ("OGG", "VORBIS"),
     ".opus": ("OGG", "OPUS"),
@@ -34,6 +32,10 @@ def format_and_subtype(path: str | Path, subtype: str | None) -> tuple[str, str]
     """
     suffix = ".wav" if str(path) == "-" else Path(path).suffix.lower()
     format_name, default = FORMAT_OF_SUFFIX.get(suffix, ("", None))
+    if format_name == "WAV" and (subtype or "PCM_16").upper() in CODING_OF_SUBTYPE:  # we write it ourselves
+        return format_name, (subtype or "PCM_16").upper()
+    import soundfile  # here, for it takes longer to import than much of what it is not needed for
+
     if format_name not in soundfile.available_formats():
         available = soundfile.available_formats()
         known = " ".join(suffix for suffix, (name, _) in FORMAT_OF_SUFFIX.items() if name in available)

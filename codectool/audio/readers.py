@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import BinaryIO
 
 import numpy as np
-import soundfile
 
 from codectool.audio.formats import CallbackFile
 from codectool.audio.pcm import Block, PcmCoding, check_rate_and_channels
@@ -147,6 +146,8 @@ class SoundfileSource(AudioSource):
     """A seekable file in any format libsndfile reads; DataError when it reads none of it as audio."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
+        import soundfile
+
         self._file = CallbackFile(file)
         try:
             self._sound = soundfile.SoundFile(self._file)
@@ -165,9 +166,11 @@ class SoundfileSource(AudioSource):
                 self.tags[tag] = text
 
     def _read(self, samples: int) -> Block:
+        from soundfile import SoundFileError
+
         try:
             values = self._sound.read(samples, dtype="float32", always_2d=True)
-        except (soundfile.SoundFileError, AssertionError) as error:
+        except (SoundFileError, AssertionError) as error:
             _raise_kept_error(self.name, self._file)
             at_s = self._read_samples / self.rate_hz
             raise DataError(

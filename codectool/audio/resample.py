@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import soxr
 
 from codectool.audio.pcm import Block, check_rate_and_channels
 from codectool.errors import DataError
@@ -36,6 +35,8 @@ class Resampler:
         self.channels = channels
         self._stream = None
         if rate_in_hz != rate_out_hz:
+            import soxr
+
             self._stream = soxr.ResampleStream(rate_in_hz, rate_out_hz, channels, "float32", QUALITY)
         self._taken_samples = 0
         self._given_samples = 0

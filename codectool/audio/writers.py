@@ -7,7 +7,6 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from codectool.audio.formats import CallbackFile
 from codectool.audio.pcm import Block, PcmCoding, quantise
@@ -129,6 +128,8 @@ class SoundfileWriter:
         channels: int,
         tags: dict[str, str],
     ) -> None:
+        import soundfile
+
         self._file = CallbackFile(file)
         self._format_name = format_name
         self._subtype = subtype
@@ -176,15 +177,19 @@ class SoundfileWriter:
         self._sound.close()
 
     def _write_piece(self, values: npt.NDArray[Any]) -> None:
+        from soundfile import SoundFileError
+
         try:
             self._sound.write(values)
-        except (soundfile.SoundFileError, AssertionError) as error:  # it asserts that all was written
+        except (SoundFileError, AssertionError) as error:  # it asserts that all was written
             self._raise_file_error()
             raise FileError(f"libsndfile could not write the output: {error}") from error
         self._raise_file_error()
 
     def _set_tag(self, tag: str, text: str) -> None:
-        with suppress(soundfile.SoundFileError):  # some formats have no tags
+        from soundfile import SoundFileError
+
+        with suppress(SoundFileError):  # some formats have no tags
             setattr(self._sound, tag, text)
 
     def _raise_file_error(self) -> None:

@@ -13,8 +13,6 @@ from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 
-import soundfile
-
 from codectool.audio.formats import format_and_subtype
 from codectool.audio.pcm import raw_coding
 from codectool.audio.resample import resampled_length
@@ -138,6 +136,8 @@ def _difference_of_audio(job: DecodeJob, coded: Summary) -> str | None:
         found_bytes = Path(job.target).stat().st_size
         expected_bytes = samples * channels * raw_coding(job.raw).sample_bytes
         return None if found_bytes == expected_bytes else f"holds {found_bytes} bytes, not {expected_bytes}"
+    import soundfile
+
     try:
         with soundfile.SoundFile(job.target) as audio:
             found = audio.frames, audio.samplerate, audio.channels, audio.subtype

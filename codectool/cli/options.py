@@ -50,7 +50,7 @@ class Rate(click.ParamType):  # type: ignore[type-arg]  # generic in newer versi
 
 
 def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
-    """Add --model, --weights, --device and --precision to a command."""
+    """Add --model, --weights, --device, --engine and --precision to a command."""
 
     def add(command: Decorated) -> Decorated:
         command = click.option(
@@ -58,6 +58,12 @@ def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
             type=click.Choice(["auto", "float32", "bfloat16"]),
             default="auto",
             help="Of large products; bfloat16 is faster on some processors, where auto takes it.",
+        )(command)
+        command = click.option(
+            "--engine",
+            type=click.Choice(["auto", "onnxruntime", "torch"]),
+            default="auto",
+            help="What runs the network: ONNX Runtime, where it can, starts at once.",
         )(command)
         command = click.option("--device", default="cpu", show_default=True, help="Where the network runs.")(
             command

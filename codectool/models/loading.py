@@ -10,7 +10,7 @@ from codectool.models.loaded import LoadedModel
 from codectool.models.registry import ModelEntry, find
 from codectool.models.search import find_weights
 
-ENGINES = ("auto", "torch")
+ENGINES = ("auto", "onnxruntime", "torch")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -34,6 +34,16 @@ def load(
     if engine not in ENGINES:
         raise UsageError(f"engine {engine!r}: choose from {', '.join(ENGINES)}")
     path = find_weights(entry, weights)
+    if engine != "torch" and device == "cpu" and precision != "bfloat16":
+        from codectool.models.onnx_loading import load_onnx
+
+        model = load_onnx(entry, path)
+        if model is not None:
+            return model
+    if engine == "onnxruntime":
+        raise UsageError(
+            f"engine onnxruntime: has no graphs for {entry.name} with {path}, or not for this device and precision"
+        )
     _require_torch(entry)
     from codectool.models.torch_loading import load_torch
 

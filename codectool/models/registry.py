@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from importlib.metadata import entry_points
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codectool.errors import UsageError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 PLUGINS = "codectool.models"  # the group of entry points in which other packages offer entries
 PACKET_S = 1.0  # of a packet, unless something else is wanted
@@ -236,23 +238,29 @@ DEFAULT_MODEL = "base_24khz"
 def known_models() -> Iterator[ModelEntry]:
     """Yield the entries of this package's models, then those that other installed packages offer."""
     yield from MODELS.values()
-    for plugin in entry_points(group=PLUGINS):
+    for plugin in _plugins():
         if plugin.name not in MODELS:
             yield plugin.load()
 
 
 def is_known(name: str) -> bool:
     """Return whether there is a model of that name."""
-    return name in MODELS or name in entry_points(group=PLUGINS).names
+    return name in MODELS or name in _plugins().names
 
 
 def find(name: str) -> ModelEntry:
     """Return the entry of that name; UsageError names the known ones."""
     if name in MODELS:
         return MODELS[name]
-    plugins = entry_points(group=PLUGINS)
+    plugins = _plugins()
     if name not in plugins.names:
         known = ", ".join([*MODELS, *sorted(plugins.names)])
         raise UsageError(f"no model is called {name!r}: the known ones are {known}")
     entry: ModelEntry = plugins[name].load()
     return entry
+
+
+def _plugins() -> EntryPoints:
+    from importlib.metadata import entry_points  # here, for it takes longer to import than to use
+
+    return entry_points(group=PLUGINS)

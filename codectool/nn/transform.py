@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from codectool.nn.fourier import inverse_real_fourier, real_fourier
 from codectool.nn.layer import Layer, State
 
 
@@ -47,8 +48,7 @@ class Analysis(Layer):
             return x.new_zeros(x.shape[0], 0, 2 * (self.hop + 1)), state
         samples = torch.cat((state, x[:, :, 0]), dim=1)
         frames = samples.unfold(1, 2 * self.hop, self.hop)
-        spectrum = torch.fft.rfft(frames * self.window, norm="ortho")
-        return torch.cat((spectrum.real, spectrum.imag), dim=-1), samples[:, -self.hop :]
+        return torch.cat(real_fourier(frames * self.window), dim=-1), samples[:, -self.hop :]
 
     def finish(self, rest: Tensor, state: State) -> Tensor:
         hops = 1 + math.ceil(rest.shape[1] / self.hop)  # made whole, and one hop of silence to complete it
@@ -76,7 +76,7 @@ class Synthesis(Layer):
         if x.shape[1] == 0:
             return x.new_zeros(x.shape[0], 0, 1), state
         real, imaginary = x.float().chunk(2, dim=-1)
-        frames = torch.fft.irfft(torch.complex(real, imaginary), norm="ortho") * self.window
+        frames = inverse_real_fourier(real, imaginary) * self.window
         head, tail = frames.split(self.frame_hop, dim=-1)
         tails = torch.cat((state, tail), dim=1)  # each frame's tail belongs under the next frame's head
         return (head + tails[:, :-1]).flatten(1).unsqueeze(-1), tails[:, -1:]

@@ -58,6 +58,7 @@ class BenchJob:
     weights: Path | None = None
     device: str = "cpu"
     precision: str = "auto"
+    engine: str = "auto"
     threads: int | None = None
     duration_s: float = 60.0
     rounds: int = 5

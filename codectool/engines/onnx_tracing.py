@@ -1,0 +1,264 @@
+"""ONNX graphs of a model's encoder and decoder, traced from its torch modules; needs the extra `onnx`.
+
+A graph takes a block of one stream or several, and carries their state as inputs and outputs, zeros at the
+start. It holds what is computed and only names the weights; `with_weights` puts them in.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnx
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from onnx import ModelProto, TensorProto, numpy_helper
+from onnxscript import ir, optimizer
+from torch import Tensor, nn
+
+from codectool.engines.onnx_engine import DESCRIPTION_SUFFIX
+from codectool.nn.layer import Layer, State
+from codectool.nn.quantizer import ResidualVectorQuantizer
+
+OPSET, IR_VERSION = 20, 10  # which ONNX Runtime reads since 1.18
+TRACED_STEPS, TRACED_STREAMS = 5, 2  # what is one while tracing would always be one
+STORED_VALUES = 1 << 12  # larger constants are computed when the graph is loaded
+CODEBOOKS = "quantizer.codebooks"
+ELSEWHERE = "weights"  # the file that a graph's weights claim to be in: whoever loads the graph gives them
+
+# A level codes what those before it left over; only as many as are asked for are computed.
+RESIDUAL_CODES = f"""
+<ir_version: {IR_VERSION}, opset_import: ["": {OPSET}]>
+residual_codes (float[batch, frames, dim] latents, int64 levels, float[all, size, dim] codebooks)
+  => (int64[batch, levels, frames] codes)
+{{
+  last = Constant<value_ints = [-1]>()
+  minus_half = Constant<value_float = -0.5>()
+  squared_norms = ReduceSumSquare<keepdims = 0>(codebooks, last)
+  biases = Mul(squared_norms, minus_half)
+  dim = Shape<start = 2>(latents)
+  rows_dim = Concat<axis = 0>(last, dim)
+  rows = Reshape(latents, rows_dim)
+  rest, codes_by_level = Loop(levels, , rows) <body = one_level (
+      int64 level, bool more, float[n, dim] residual) => (bool still_more, float[n, dim] left_over, int64[n] code)
+    {{
+      still_more = Identity(more)
+      codebook = Gather(codebooks, level)
+      bias = Gather(biases, level)
+      scores = Gemm<transB = 1>(residual, codebook, bias)
+      code = ArgMax<axis = -1, keepdims = 0>(scores)
+      entry = Gather(codebook, code)
+      left_over = Sub(residual, entry)
+    }}>
+  batch_frames = Shape<end = 2>(latents)
+  levels_batch_frames = Concat<axis = 0>(last, batch_frames)
+  separate = Reshape(codes_by_level, levels_batch_frames)
+  codes = Transpose<perm = [1, 0, 2]>(separate)
+}}
+"""
+
+
+class Codec(Protocol):
+    """What graphs are made of: the network of a model that codes a stream."""
+
+    encoder: Layer
+    quantizer: ResidualVectorQuantizer
+    decoder: Layer
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the weights by name."""
+
+
+class _Encoder(nn.Module):
+    """Audio `[batch, channels, samples]` and the states to latents `[batch, frames, dim]` and the next."""
+
+    def __init__(self, codec: Codec) -> None:
+        super().__init__()
+        self.encoder = codec.encoder
+
+    def forward(self, audio: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        latents, state = self.encoder.step(audio.transpose(1, 2), _nested(self.encoder, states))
+        return latents, list(_flat(state))
+
+
+class _Decoder(nn.Module):
+    """Codes `[batch, levels, frames]` and the states to audio `[batch, channels, samples]` and the next."""
+
+    def __init__(self, codec: Codec) -> None:
+        super().__init__()
+        self.quantizer = codec.quantizer
+        self.decoder = codec.decoder
+
+    def forward(self, codes: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        codebooks = self.quantizer.codebooks
+        first_entry = torch.arange(codes.shape[1]) * codebooks.shape[1]
+        entries = F.embedding(codes + first_entry[:, None], codebooks.flatten(0, 1))
+        audio, state = self.decoder.step(entries.sum(dim=1), _nested(self.decoder, states))
+        return audio.transpose(1, 2), list(_flat(state))
+
+
+@dataclass(frozen=True)
+class TracedGraph:
+    """A graph, what a stream has to know beside it, and the shapes of the weights that it names."""
+
+    model: ModelProto
+    facts: dict[str, Any]
+    weights: dict[str, list[int]]
+
+
+def write_graphs(codec: Codec, config: Mapping[str, Any], channels: int, weights: Path) -> Path:
+    """Write a codec's graphs beside its weights, and a file that describes them; return its path.
+
+    Raises ValueError for a codec that looks ahead, or has a part without a translation.
+    """
+    halves = {"encoder": trace_encoder(codec, channels), "decoder": trace_decoder(codec, channels)}
+    content: dict[str, Any] = {"config": dict(config)}
+    for name, half in halves.items():
+        path = weights.with_suffix(f".{name}.onnx")
+        onnx.save(half.model, path)
+        content[name] = {"file": path.name, "facts": half.facts, "weights": half.weights}
+    description = weights.with_suffix(DESCRIPTION_SUFFIX)
+    description.write_text(json.dumps(content, indent=1) + "\n")
+    return description
+
+
+def trace_encoder(codec: Codec, channels: int) -> TracedGraph:
+    """Return the graph from `audio` and `levels` to `codes`; see `write_graphs`."""
+    layer = codec.encoder
+    audio = torch.zeros(TRACED_STREAMS, channels, layer.hop * TRACED_STEPS)
+    moving = {2: layer.hop * torch.export.Dim("hops")}
+    latents = _traced(_Encoder(codec), layer, audio, moving, ("audio", "latents"))
+    search = onnx.parser.parse_model(RESIDUAL_CODES)
+    model = onnx.compose.merge_models(latents, search, [("latents", "latents")])
+    next(value for value in model.graph.input if value.name == "codebooks").name = CODEBOOKS
+    model.graph.node.insert(0, onnx.helper.make_node("Identity", [CODEBOOKS], ["codebooks"]))
+    first = next(k for k, output in enumerate(model.graph.output) if output.name == "codes")
+    model.graph.output.insert(0, model.graph.output.pop(first))
+    silence = layer.finish(torch.zeros(1, 0, channels), layer.initial_state(1))
+    facts = {
+        "channels": channels,
+        "hop_samples": layer.hop,
+        "receptive_field_samples": layer.receptive_field,
+        "finish_frames": silence.shape[1],
+    }
+    return _finished(model, layer, codec.state_dict(), facts)
+
+
+def trace_decoder(codec: Codec, channels: int) -> TracedGraph:
+    """Return the graph from `codes` to `audio`; see `write_graphs`."""
+    layer = codec.decoder
+    codes = torch.zeros(TRACED_STREAMS, 3, TRACED_STEPS, dtype=torch.int64)
+    moving = {1: torch.export.Dim("levels"), 2: torch.export.Dim("frames")}
+    model = _traced(_Decoder(codec), layer, codes, moving, ("codes", "audio"))
+    facts = {
+        "channels": channels,
+        "hop_samples": int(layer.ratio),
+        "latency_samples": layer.latency,
+        "receptive_field_frames": layer.receptive_field,
+    }
+    return _finished(model, layer, codec.state_dict(), facts)
+
+
+def with_weights(graph: ModelProto, tensors: Mapping[str, NDArray[Any]]) -> ModelProto:
+    """Return a graph that holds its weights, in float32, and needs no other file."""
+    whole = ModelProto()
+    whole.CopyFrom(graph)
+    for tensor in whole.graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            tensor.CopyFrom(numpy_helper.from_array(tensors[tensor.name].astype(np.float32), tensor.name))
+    return whole
+
+
+def _traced(
+    module: nn.Module, layer: Layer, x: Tensor, moving: Mapping[int, Any], names: tuple[str, str]
+) -> ModelProto:
+    if layer.look_ahead or layer.first_push:
+        raise ValueError("a network that looks ahead, or ends otherwise than in silence, has no graph yet")
+    states = list(_flat(layer.initial_state(TRACED_STREAMS)))
+    if any(state.any() for state in states):
+        raise ValueError("a state that is not zero at the start has no translation to ONNX yet")
+    batch = torch.export.Dim("batch")
+    shapes = ({0: batch, **moving}, [{0: batch} for _ in states])
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # of torch's exporter about itself
+        program = torch.onnx.export(
+            module.eval(),
+            (x, states),
+            dynamo=True,
+            dynamic_shapes=shapes,
+            input_names=[names[0], *(f"state_{number}" for number in range(len(states)))],
+            output_names=[names[1], *(f"next_state_{number}" for number in range(len(states)))],
+            opset_version=OPSET,
+            optimize=False,
+            verbose=False,
+        )
+    assert program is not None
+    weights = {name for name, _ in module.named_parameters()} | set(module.state_dict())
+    return _without_weights(program.model, weights)
+
+
+def _without_weights(model: ir.Model, weights: set[str]) -> ModelProto:
+    """Simplify a graph, with weights named only, and nothing of how it came about."""
+    for name in weights & set(model.graph.initializers):
+        model.graph.initializers[name].const_value = None
+    # Not optimizer.optimize, which takes the addition of a very small number for nothing and leaves it out.
+    optimizer.fold_constants(model, input_size_limit=STORED_VALUES, output_size_limit=STORED_VALUES)
+    optimizer.remove_unused_nodes(model)
+    for name in weights & set(model.graph.initializers):
+        model.graph.inputs.append(model.graph.initializers.pop(name))
+    graph = ir.to_proto(model)
+    for part in (graph, graph.graph, *graph.graph.node, *graph.graph.input, *graph.graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    graph.graph.ClearField("value_info")
+    graph.ir_version = IR_VERSION
+    return graph
+
+
+def _finished(
+    model: ModelProto, layer: Layer, tensors: Mapping[str, Tensor], facts: dict[str, Any]
+) -> TracedGraph:
+    """Check a graph, and name the weights among its inputs as such."""
+    onnx.checker.check_model(model)
+    inputs, weights = list(model.graph.input), {}
+    model.graph.ClearField("input")
+    for value in inputs:
+        if value.name in tensors:
+            weights[value.name] = list(tensors[value.name].shape)
+            model.graph.initializer.append(_named(value.name, weights[value.name]))
+        else:
+            model.graph.input.append(value)
+    facts["state_shapes"] = [list(state.shape[1:]) for state in _flat(layer.initial_state(1))]
+    return TracedGraph(model, facts, dict(sorted(weights.items())))
+
+
+def _named(name: str, shape: Sequence[int]) -> TensorProto:
+    """Return a weight that is elsewhere."""
+    tensor = TensorProto(name=name, dims=shape, data_type=TensorProto.FLOAT)
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=ELSEWHERE)
+    return tensor
+
+
+def _flat(state: State) -> Iterator[Tensor]:
+    if isinstance(state, Tensor):
+        yield state
+    else:
+        for part in state:
+            yield from _flat(part)
+
+
+def _nested(layer: Layer, states: Sequence[Tensor]) -> State:
+    """Return states in the order of `_flat` as those of the layer."""
+    left = iter(states)
+
+    def like(state: State) -> State:
+        return next(left) if isinstance(state, Tensor) else tuple(like(part) for part in state)
+
+    return like(layer.initial_state(1))

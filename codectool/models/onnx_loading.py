@@ -1,0 +1,77 @@
+"""A model on ONNX Runtime: graphs that fit its weights, found beside them or beside the shipped ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+
+from codectool.engines.onnx_engine import (
+    DESCRIPTION_SUFFIX,
+    Graph,
+    Graphs,
+    OnnxDecoder,
+    OnnxEncoder,
+    read_graphs,
+)
+from codectool.errors import WeightsError
+from codectool.models.loaded import LoadedModel
+from codectool.models.registry import ModelEntry
+from codectool.models.search import is_pickled, weights_places
+from codectool.models.weights import weights_fingerprint
+
+
+def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
+    """Return the model with the weights in a file; None if no graphs are here that fit them.
+
+    A half is loaded when it first runs, which raises WeightsError for weights that are no numbers.
+    """
+    graphs = _fitting_graphs(entry, path)
+    if graphs is None:
+        return None
+
+    def weights(graph: Graph) -> dict[str, npt.NDArray[Any]]:
+        return _read(path, list(graph.weights))
+
+    return LoadedModel(
+        entry=entry,
+        encoder=OnnxEncoder(graphs.encoder, weights),
+        decoder=OnnxDecoder(graphs.decoder, weights),
+        fingerprint=weights_fingerprint(path),
+        weights_path=path,
+        engine="onnxruntime",
+    )
+
+
+def _fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
+    """Return the first graphs that were made for the shape of these weights."""
+    if is_pickled(path):
+        return None
+    try:
+        with safe_open(path, framework="numpy") as file:
+            config = json.loads((file.metadata() or {}).get("config", "null"))
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError):
+        return None  # whoever reads it next says what is wrong with it
+    for place in (path, *weights_places(entry)):
+        description = place.with_suffix(DESCRIPTION_SUFFIX)
+        if description.is_file():
+            graphs = read_graphs(description)
+            if graphs.config == config and shapes == {**graphs.encoder.weights, **graphs.decoder.weights}:
+                return graphs
+    return None
+
+
+def _read(path: Path, names: list[str]) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            tensors = {name: file.get_tensor(name).astype(np.float32) for name in names}
+    except (SafetensorError, OSError, TypeError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
+    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
+        raise WeightsError(f"{path}: holds values that are not finite numbers: get the file anew")
+    return tensors

@@ -1,0 +1,41 @@
+"""The Fourier transform of real signals in orthonormal scale, which can be traced for engines without one.
+
+Where a graph is traced (`torch.export`), it is two products with matrices: engines of such graphs have a fast
+product, and of Fourier transforms a slow one or none.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def real_fourier(signal: Tensor) -> tuple[Tensor, Tensor]:
+    """Return real and imaginary parts `[..., samples // 2 + 1]` of real `[..., samples]`, an even number."""
+    if torch.compiler.is_exporting():
+        samples = signal.shape[-1]
+        angles, scale = _angles(samples), samples**-0.5
+        return signal @ (angles.cos() * scale), signal @ (angles.sin() * -scale)
+    spectrum = torch.fft.rfft(signal, norm="ortho")
+    return spectrum.real, spectrum.imag
+
+
+def inverse_real_fourier(real: Tensor, imaginary: Tensor) -> Tensor:
+    """Return the real signal `[..., 2 * (bins - 1)]` of these parts of a spectrum `[..., bins]`."""
+    if torch.compiler.is_exporting():
+        bins = real.shape[-1]
+        samples = 2 * (bins - 1)
+        # All bins but the first and the last stand for two, for the other half mirrors them.
+        inner = (torch.arange(bins) % (bins - 1) != 0).float()
+        angles, scale = _angles(samples).T, ((1 + inner) * samples**-0.5)[:, None]
+        return real @ (angles.cos() * scale) - imaginary @ (angles.sin() * scale)
+    return torch.fft.irfft(torch.complex(real, imaginary), norm="ortho")
+
+
+def _angles(samples: int) -> Tensor:
+    """Return the angle of every bin's wave at every sample, `[samples, bins]`."""
+    sample, bins = torch.arange(samples), torch.arange(samples // 2 + 1)
+    # Whole turns are taken off as integers: in float32 they would take precision from the rest.
+    return (sample[:, None] * bins % samples).float() * (2 * math.pi / samples)
