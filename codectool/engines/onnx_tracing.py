@@ -46,7 +46,7 @@ residual_codes (float[batch, frames, dim] latents, int64 levels, float[all, size
   rows_dim = Concat<axis = 0>(last, dim)
   rows = Reshape(latents, rows_dim)
   rest, codes_by_level = Loop(levels, , rows) <body = one_level (
-      int64 level, bool more, float[n, dim] residual) => (bool still_more, float[n, dim] left_over, int64[n] code)
+      int64 level, bool more, float[n, dim] residual) => (bool still_more, float[n, dim] left, int64[n] code)
     {{
       still_more = Identity(more)
       codebook = Gather(codebooks, level)
@@ -54,7 +54,7 @@ residual_codes (float[batch, frames, dim] latents, int64 levels, float[all, size
       scores = Gemm<transB = 1>(residual, codebook, bias)
       code = ArgMax<axis = -1, keepdims = 0>(scores)
       entry = Gather(codebook, code)
-      left_over = Sub(residual, entry)
+      left = Sub(residual, entry)
     }}>
   batch_frames = Shape<end = 2>(latents)
   levels_batch_frames = Concat<axis = 0>(last, batch_frames)

@@ -42,7 +42,7 @@ def load(
             return model
     if engine == "onnxruntime":
         raise UsageError(
-            f"engine onnxruntime: has no graphs for {entry.name} with {path}, or not for this device and precision"
+            f"engine onnxruntime: has no graphs for {entry.name} with {path}, this device and this precision"
         )
     _require_torch(entry)
     from codectool.models.torch_loading import load_torch

@@ -30,8 +30,9 @@ def inverse_real_fourier(real: Tensor, imaginary: Tensor) -> Tensor:
         # All bins but the first and the last stand for two, for the other half mirrors them.
         inner = (torch.arange(bins) % (bins - 1) != 0).float()
         angles, scale = _angles(samples).T, ((1 + inner) * samples**-0.5)[:, None]
-        return real @ (angles.cos() * scale) - imaginary @ (angles.sin() * scale)
-    return torch.fft.irfft(torch.complex(real, imaginary), norm="ortho")
+        product: Tensor = real @ (angles.cos() * scale) - imaginary @ (angles.sin() * scale)
+        return product
+    signal: Tensor = torch.fft.irfft(torch.complex(real, imaginary), norm="ortho")
 
 
 def _angles(samples: int) -> Tensor:
@@ -39,3 +40,4 @@ def _angles(samples: int) -> Tensor:
     sample, bins = torch.arange(samples), torch.arange(samples // 2 + 1)
     # Whole turns are taken off as integers: in float32 they would take precision from the rest.
     return (sample[:, None] * bins % samples).float() * (2 * math.pi / samples)
+    return signal
