@@ -69,13 +69,17 @@ NOT_FAMILIES = {
     "codectool.models",
     "codectool.models.checkpoints",
     "codectool.models.encodec_lm",
+    "codectool.models.entry",
     "codectool.models.family",
+    "codectool.models.field_entries",
     "codectool.models.fetching",
     "codectool.models.fingerprint",
     "codectool.models.identifying",
     "codectool.models.install",
     "codectool.models.loaded",
     "codectool.models.loading",
+    "codectool.models.mimi_names",
+    "codectool.models.own_entries",
     "codectool.models.registry",
     "codectool.models.search",
     "codectool.models.torch_loading",
@@ -85,7 +89,18 @@ FAMILIES = {name for name in NAMES if name.startswith("codectool.models")} - NOT
 # Parts that run without torch, and so do their imports.
 TORCH_FREE = {"errors", "files", "audio", "container", "tokens", "sessions", "pipeline", "batch", "api"}
 TORCH_FREE |= {"", "cli", "__main__"}
-TORCH_FREE_MODELS = ("registry", "search", "fetching", "fingerprint", "loaded", "loading", "weights")
+TORCH_FREE_MODELS = (
+    "registry",
+    "entry",
+    "own_entries",
+    "field_entries",
+    "search",
+    "fetching",
+    "fingerprint",
+    "loaded",
+    "loading",
+    "weights",
+)
 WITHOUT_TORCH = [name for name in NAMES if part(name) in TORCH_FREE]
 WITHOUT_TORCH += [f"codectool.models.{name}" for name in TORCH_FREE_MODELS]
 

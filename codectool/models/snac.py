@@ -46,17 +46,19 @@ class Config:
     @property
     def latent_dim(self) -> int:
         """The width of latents."""
-        return self.encoder_width * 2 ** len(self.strides)
+        width: int = self.encoder_width * 2 ** len(self.strides)
+        return width
 
     @property
     def steps(self) -> int:
         """Steps of latents a frame."""
-        return max(self.rows_per_codebook)
+        return self.rows_per_codebook[-1]
 
     @property
     def hop_samples(self) -> int:
         """Samples a frame."""
-        return math.prod(self.strides) * self.steps
+        hop: int = math.prod(self.strides) * self.steps
+        return hop
 
     @property
     def whole_frames(self) -> int:
