@@ -26,13 +26,13 @@ COLUMNS: tuple[tuple[str, str, Callable[[Facts], str]], ...] = (
     ("", "model", lambda facts: str(facts["name"])),
     ("rate", "kHz", lambda facts: f"{facts['sample_rate_hz'] / 1000:g}"),
     ("chan-", "nels", lambda facts: str(facts["channels"])),
-    ("frames", "per s", lambda facts: f"{facts['frame_rate_hz']:g}"),
-    ("code-", "books", lambda facts: str(facts["levels"])),
+    ("frames", "per s", lambda facts: _short(facts["frame_rate_hz"])),
+    ("code-", "books", lambda facts: str(facts["codebooks"])),
     ("bits/", "token", lambda facts: str(facts["bits_a_token"])),
-    ("tokens", "per s", lambda facts: f"{facts['tokens_a_second']:g}"),
-    ("tokens", f"in {TOKEN_WINDOW_S} s", lambda facts: f"{facts[TOKENS_IN_WINDOW]:g}"),
-    ("bit rate", "kbps", lambda facts: "{:g}-{:g}".format(*facts["bitrates_kbps"])),
-    ("", "causal", lambda facts: "yes" if facts["causal"] else "no"),
+    ("tokens", "per s", lambda facts: _short(facts["tokens_a_second"])),
+    ("tokens", f"in {TOKEN_WINDOW_S} s", lambda facts: f"{facts[TOKENS_IN_WINDOW]:.0f}"),
+    ("bit rate", "kbps", lambda facts: "-".join(map(_short, facts["bitrates_kbps"]))),
+    ("cau-", "sal", lambda facts: "yes" if facts["causal"] else "no"),
     ("", "latency", lambda facts: _shown_latency(facts["latency_ms"])),
     ("para-", "meters", lambda facts: f"{facts['parameters'] / 1e6:.1f} M"),
 )
@@ -74,16 +74,18 @@ def fetch(name: str, force: bool, quiet: bool) -> None:
 @models.command("import")
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
 @click.argument("target", metavar="[OUT]", required=False, type=click.Path(path_type=Path))
+@click.option("--model", "name", metavar="NAME", help="Whose weights they are, where several models fit.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite OUT.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-def import_command(source: Path, target: Path | None, force: bool, quiet: bool) -> None:
-    """Convert a checkpoint of EnCodec, as its publishers or Hugging Face give it, to safetensors.
+def import_command(source: Path, target: Path | None, name: str | None, force: bool, quiet: bool) -> None:
+    """Convert a checkpoint, as its publishers or Hugging Face give it, to safetensors.
 
-    Without OUT it goes to the user's cache, where --model alone finds it.
+    Which model it is of, its tensors tell. Without OUT it goes to the user's cache, where --model alone finds
+    it.
     """
     from codectool.models import install
 
-    _report(install.convert(install.ImportJob(source, target, force)), quiet)
+    _report(install.convert(install.ImportJob(source, target, force, name)), quiet)
 
 
 def _report(installed: Installed, quiet: bool) -> None:
@@ -119,11 +121,14 @@ def _facts(entry: ModelEntry) -> Facts:
         "sample_rate_hz": entry.sample_rate_hz,
         "channels": entry.channels,
         "frame_rate_hz": entry.frame_rate_hz,
+        "codebooks": len(entry.rows_per_codebook) or entry.levels,
+        "codebook_names": {str(number): name for number, name in entry.codebook_names.items()},
+        "rows_per_codebook": entry.rows_per_codebook or [1] * entry.levels,
         "levels": entry.levels,
         "bits_a_token": entry.code_bits,
         "tokens_a_second": entry.frame_rate_hz * entry.levels,
         TOKENS_IN_WINDOW: entry.frame_rate_hz * entry.levels * TOKEN_WINDOW_S,
-        "bitrates_kbps": [entry.level_bps / 1000, entry.level_bps * entry.levels / 1000],
+        "bitrates_kbps": [rate / 1000 for rate in (entry.rates_bps()[0], entry.rates_bps()[-1])],
         "causal": entry.causal,
         "latency_ms": round(1000 * entry.latency_samples / entry.sample_rate_hz, 1) or None,
         "longest_s": entry.longest_samples and entry.longest_samples / entry.sample_rate_hz,
@@ -150,6 +155,11 @@ def _table(known: list[Facts]) -> Iterator[str]:
         yield f"\n{facts['name']}"
         if facts["longest_s"]:
             yield f"  codes a recording as a whole, {facts['longest_s']:g} s at most"
+        for number, name in facts["codebook_names"].items():
+            yield f"  codebook {number} is {name}"
+        if len(set(facts["rows_per_codebook"])) > 1:
+            counts = ", ".join(map(str, facts["rows_per_codebook"]))
+            yield f"  codes of each codebook in a frame: {counts}"
         yield f"  licence of the weights: {facts['licence']}"
         if facts["weights"]:
             yield f"  weights: {facts['weights']}{named}"
@@ -157,8 +167,13 @@ def _table(known: list[Facts]) -> Iterator[str]:
             yield f"  weights: not here\n  {how_to_get(find(facts['name']))}"
 
 
+def _short(value: float) -> str:
+    """Return a number with as much behind the point as matters to choose a model."""
+    return f"{value:.2g}" if value < 1 else f"{round(value, 1):g}"
+
+
 def _shown_latency(latency_ms: float | None) -> str:
     """Return a latency; a model without one needs the whole recording."""
     if latency_ms is None:
         return "whole"
-    return f"{latency_ms / 1000:g} s" if latency_ms >= 1000 else f"{latency_ms:.0f} ms"
+    return f"{latency_ms / 1000:.3g} s" if latency_ms >= 1000 else f"{latency_ms:.0f} ms"

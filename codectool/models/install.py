@@ -28,11 +28,15 @@ class FetchJob:
 
 @dataclass(frozen=True)
 class ImportJob:
-    """Which checkpoint to convert, and into which file; without one, where the model's name finds it."""
+    """Which checkpoint to convert, and into which file; without one, where the model's name finds it.
+
+    `name` says whose weights they are; without it their tensors have to tell.
+    """
 
     source: Path
     target: Path | None = None
     overwrite: bool = False
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,18 +66,18 @@ def fetch(job: FetchJob, progress: Callable[[int], None] | None = None) -> Insta
             raise WeightsError(f"{job.name}: no download is known that could be checked: {how_to_get(entry)}")
         with downloaded(entry.download, folder, progress) as (path, sha256):
             origin = {"source": entry.download.url, "source_sha256": sha256}
-            installed = _store(identify(path), folder / entry.weights_file, origin, overwrite=True)
+            installed = _store(identify(path, entry), folder / entry.weights_file, origin, overwrite=True)
     return replace(installed, note=_checked_by(entry.download.sha256, sha256))
 
 
 def convert(job: ImportJob) -> Installed:
     """Convert a checkpoint in any spelling that its family reads to safetensors under our names.
 
-    Which model it is of, its tensors tell. Raises WeightsError when it is of none or damaged, and FileError
+    Raises WeightsError when it is of no known model, of several, or damaged, and FileError
     when it cannot be read, or the output exists or cannot be written.
     """
     with open_file(job.source):  # which says what is wrong, if it cannot be
-        checkpoint = identify(job.source)
+        checkpoint = identify(job.source, None if job.name is None else find(job.name))
     origin = {"source": job.source.name}
     if job.target is not None:
         return _store(checkpoint, job.target, origin, job.overwrite)

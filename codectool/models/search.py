@@ -43,7 +43,7 @@ def how_to_get(entry: ModelEntry) -> str:
     """Return what to do when the weights of a model are not here."""
     if entry.download is not None:
         return f"`codec models fetch {entry.name}` downloads them, or give them with --weights FILE"
-    where = f"get model.safetensors from {entry.page}, and " if entry.page else ""
+    where = f"get the checkpoint from {entry.page}, and " if entry.page else ""
     return f"{where}give them with --weights FILE"
 
 

@@ -33,6 +33,7 @@ def inverse_real_fourier(real: Tensor, imaginary: Tensor) -> Tensor:
         product: Tensor = real @ (angles.cos() * scale) - imaginary @ (angles.sin() * scale)
         return product
     signal: Tensor = torch.fft.irfft(torch.complex(real, imaginary), norm="ortho")
+    return signal
 
 
 def _angles(samples: int) -> Tensor:
@@ -40,4 +41,3 @@ def _angles(samples: int) -> Tensor:
     sample, bins = torch.arange(samples), torch.arange(samples // 2 + 1)
     # Whole turns are taken off as integers: in float32 they would take precision from the rest.
     return (sample[:, None] * bins % samples).float() * (2 * math.pi / samples)
-    return signal
