@@ -12,6 +12,7 @@ import click
 from click.exceptions import Exit
 
 from codectool.cli import cli
+from codectool.cli.completion import answer_shell
 from codectool.cli.options import SIGNALLED, say
 from codectool.errors import CodecError, FileError
 from codectool.files.streams import fill_closed_streams
@@ -31,7 +32,8 @@ def main() -> None:
     end_in_order()
     if isinstance(sys.stdout, io.TextIOWrapper):  # names and tags may be of letters that a terminal lacks
         sys.stdout.reconfigure(errors="backslashreplace")
-    code = run(sys.argv[1:])
+    answered = answer_shell(cli)
+    code = run(sys.argv[1:]) if answered is None else answered
     try:
         sys.stdout.flush()
     except OSError:  # told already; Python would try again at its end, and have the last word

@@ -49,6 +49,13 @@ class Rate(click.ParamType):  # type: ignore[type-arg]  # generic in newer versi
         return number * 1000 if kilobits else number
 
 
+def known_models(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of models that begin like this."""
+    from codectool.models.registry import MODELS
+
+    return [name for name in MODELS if name.startswith(incomplete)]
+
+
 def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
     """Add --model, --weights, --device, --engine and --precision to a command."""
 
@@ -72,7 +79,9 @@ def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
             command
         )
         text = "The model to use." if default else "The model, if not the one the file names."
-        return click.option("--model", default=default, show_default=bool(default), help=text)(command)
+        return click.option(
+            "--model", default=default, show_default=bool(default), help=text, shell_complete=known_models
+        )(command)
 
     return add
 

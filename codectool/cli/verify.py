@@ -11,7 +11,7 @@ from codectool.cli.token_sets import verify_token_set
 
 
 @click.command()
-@click.argument("sources", metavar="FILE...", nargs=-1, required=True, callback=expanded)
+@click.argument("sources", metavar="FILE...", nargs=-1, type=click.Path(), required=True, callback=expanded)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
 @click.option("-q", "--quiet", is_flag=True, help="Print damaged files only.")
 def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:

@@ -13,11 +13,12 @@ import numpy as np
 from codectool.audio.pcm import Block
 from codectool.audio.sink import open_sink
 from codectool.container import AnyHeader, AnyReader, Gap, HeaderV0, Summary, open_reader, scan
+from codectool.container.fit import misfit
 from codectool.errors import DataError, UsageError, WeightsError
 from codectool.files.inputs import open_input, refuse_same
 from codectool.models.loaded import LoadedModel
 from codectool.models.loading import load
-from codectool.models.registry import ModelEntry, is_known
+from codectool.models.registry import is_known
 from codectool.pipeline.common import Loader, Progress, at_once_s
 from codectool.pipeline.decode_loop import Part, decode_blocks
 from codectool.pipeline.v0_language_model import BOUND_TO_MACHINE, language_model_of
@@ -170,18 +171,9 @@ def _right_model(header: AnyHeader, job: DecodeJob, loader: Loader) -> LoadedMod
             f"{job.source}: made with weights {header.fingerprint.hex()} of {header.model}, "
             f"but {model.weights_path} is {model.fingerprint.hex()}: give the right ones"
         )
-    _check_fits(header, model.entry)
+    if problem := misfit(header, model.entry):
+        raise DataError(problem)
     return model
-
-
-def _check_fits(header: AnyHeader, entry: ModelEntry) -> None:
-    """Raise DataError unless a stream of the model can have this header."""
-    stated = header.model_rate_hz, header.hop_samples, header.bits_per_code, header.scaled
-    fits = stated == (entry.sample_rate_hz, entry.hop_samples, entry.code_bits, entry.scaled)
-    if entry.segment_samples is not None and not isinstance(header, HeaderV0):  # FORMAT.md, 4.8
-        fits &= (header.frames_per_packet, header.streams) == (entry.packet_frames(), 1)
-    if not fits or header.levels not in entry.level_choices:
-        raise DataError(f"its header does not fit the model {entry.name}")
 
 
 def _refuse(gap: Gap, header: AnyHeader) -> None:
