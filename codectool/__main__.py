@@ -14,7 +14,7 @@ from click.exceptions import Exit
 from codectool.cli import cli
 from codectool.cli.completion import answer_shell
 from codectool.cli.options import SIGNALLED, say
-from codectool.errors import CodecError, FileError
+from codectool.errors import CodecError, FileError, message_of
 from codectool.files.streams import fill_closed_streams
 
 
@@ -75,7 +75,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output has all it wanted
         return 0
     except OSError as error:
-        return _say(f"{error.filename or 'a file or device'}: {error.strerror or error}", FileError.exit_code)
+        return _say(message_of(error, "a file or device"), FileError.exit_code)
 
 
 def _refuse(error: click.UsageError) -> int:

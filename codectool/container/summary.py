@@ -76,7 +76,7 @@ class Summary:
 def scan(stream: BinaryIO) -> Summary:
     """Read a file to its end, check all of it, and sum it up, in memory that does not grow with it.
 
-    Raises DataError if the header is damaged, foreign or not one of the model; later damage is in the summary.
+    Raises DataError if the header is damaged, foreign or none of the model; later damage is in the summary.
     """
     reader = open_reader(stream)
     if problem := misfit(reader.header):

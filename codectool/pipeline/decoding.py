@@ -60,7 +60,10 @@ class DecodeJob:
 
 @dataclass
 class DecodeResult:
-    """What came of a decode; `damage` says what was lost, a line for each place."""
+    """What came of a decode; `damage` says what was lost, a line for each place.
+
+    `notes` tell what happens by design, `warnings` what takes something from the sound or its tags.
+    """
 
     duration_s: float
     rate_hz: int
@@ -68,6 +71,7 @@ class DecodeResult:
     clipped_samples: int
     damage: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = load) -> DecodeResult:
@@ -96,6 +100,7 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
             tags=summary.tags if summary is not None else None,
         )
         bound = isinstance(header, HeaderV0) and header.language_model
+        warnings: list[str] = []
         notes = [f"{job.source}: {BOUND_TO_MACHINE}"] if bound else []
         if part.first_sample and model.decoder.receptive_field_frames is None:
             notes.append(f"{job.source}: decoded from its start: {header.model} remembers all before a part")
@@ -109,7 +114,12 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
                 if progress is not None:
                     progress(sink.written_samples / header.original_rate_hz)
             if summary is None and reader.tags and not sink.add_tags(reader.tags):
-                notes.append(f"{job.target}: has no tags: a pipe's come last, too late for this format")
+                warnings.append(f"{job.target}: has no tags: a pipe's come last, too late for this format")
+            elif sink.dropped_tags:
+                names = ", ".join(sink.dropped_tags)
+                warnings.append(
+                    f"{job.target}: its format has no room for the tags {names}: they are dropped"
+                )
     return DecodeResult(
         duration_s=sink.written_samples / header.original_rate_hz,
         rate_hz=header.original_rate_hz,
@@ -117,6 +127,8 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
         clipped_samples=sink.clipped_samples,
         damage=_damage(reader),
         notes=notes,
+        warnings=warnings
+        + ([f"{job.target}: {sink.clipped_samples} samples clipped"] if sink.clipped_samples else []),
     )
 
 

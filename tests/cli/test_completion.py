@@ -58,6 +58,11 @@ def test_bash_completes(codec: Codec, path_with_codec: dict[str, str]) -> None:
     script = codec("completion", "bash").stdout.decode()
     script += 'COMP_WORDS=(codec enc); COMP_CWORD=1; _codec_completion codec; echo "${COMPREPLY[@]}"\n'
     done = subprocess.run(
-        ["bash", "-c", script], env=path_with_codec, capture_output=True, text=True, timeout=WAIT_S, check=True
+        ["bash", "-c", script],
+        env=path_with_codec,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=True,
     )
     assert done.stdout == "encode\n"
