@@ -12,8 +12,9 @@ import click
 from click.exceptions import Exit
 
 from codectool.cli import cli
+from codectool.cli.completion import answer_shell
 from codectool.cli.options import SIGNALLED, say
-from codectool.errors import CodecError, FileError
+from codectool.errors import CodecError, FileError, message_of
 from codectool.files.streams import fill_closed_streams
 
 
@@ -31,7 +32,8 @@ def main() -> None:
     end_in_order()
     if isinstance(sys.stdout, io.TextIOWrapper):  # names and tags may be of letters that a terminal lacks
         sys.stdout.reconfigure(errors="backslashreplace")
-    code = run(sys.argv[1:])
+    answered = answer_shell(cli)
+    code = run(sys.argv[1:]) if answered is None else answered
     try:
         sys.stdout.flush()
     except OSError:  # told already; Python would try again at its end, and have the last word
@@ -73,7 +75,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output has all it wanted
         return 0
     except OSError as error:
-        return _say(f"{error.filename or 'a file or device'}: {error.strerror or error}", FileError.exit_code)
+        return _say(message_of(error, "a file or device"), FileError.exit_code)
 
 
 def _refuse(error: click.UsageError) -> int:

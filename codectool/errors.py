@@ -38,3 +38,12 @@ class WeightsError(CodecError):
     """The weights are missing, or are not the ones the stream was made with."""
 
     exit_code = 5
+
+
+def message_of(error: Exception, name: str) -> str:
+    """Return what an error says to a user, in which `name` is what it is about where it does not say so."""
+    if isinstance(error, CodecError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or name}: {error.strerror or error}"
+    return f"{name}: {type(error).__name__}: {error}"  # a fault of ours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ BLOCK_SAMPLES = 1 << 16
 BLOCK_VALUES_MAX = 1 << 20  # samples times channels: 4 MiB, however many channels a header claims
 # Float files scaled as 16-bit integers exist; anything louder is damage, and would overflow further on.
 LOUDEST = 2.0**16
+LOUD = 1.12  # a decibel over full scale: MP3 and Vorbis reach beyond it by nature, but by less
 NOT_AUDIO = "is not audio of a known format; convert it to WAV or FLAC, or use --raw if it is headerless PCM"
 FRAMES_UNKNOWN = (1 << 63) - 1  # libsndfile's way to say so
 PIPE_BLOCKS_PER_S = 300  # a pipe's block waits for 3.3 ms of audio, a quarter of a hop: no packet waits
@@ -29,9 +31,9 @@ PIPE_BLOCKS_PER_S = 300  # a pipe's block waits for 3.3 ms of audio, a quarter o
 class AudioSource(ABC):
     """Audio being read, a context manager that closes what it opened.
 
-    `length_samples` is what is known or claimed in advance, None where nothing is; `tags` has of title,
-    artist, date and comment what there is; `notes` are lines a user should see. Tags and notes may grow until
-    the last block.
+    `length_samples` is what is known or claimed in advance, None where nothing is; `tags` has of TAG_NAMES
+    what there is; `notes` are lines that tell what happens by design, `warnings` what is wrong. All three may
+    grow until the last block.
     """
 
     def __init__(self, name: str, rate_hz: int, channels: int, length_samples: int | None) -> None:
@@ -42,6 +44,7 @@ class AudioSource(ABC):
         self.length_samples = length_samples
         self.tags: dict[str, str] = {}
         self.notes: list[str] = []
+        self.warnings: list[str] = []
         self._opened = ExitStack()
 
     def blocks(self, block_samples: int = BLOCK_SAMPLES) -> Iterator[Block]:
@@ -52,16 +55,24 @@ class AudioSource(ABC):
         way.
         """
         samples = max(1, min(block_samples, self.rate_hz, BLOCK_VALUES_MAX // self.channels))
-        repaired_values = 0
+        repair = _Repair()
+        is_empty = True
         while (block := self._read(samples)).shape[1]:
-            repaired_values += _repair(block)
+            repair.apply(block)
+            is_empty = False
             yield block
-        if repaired_values:
-            self.note(f"{repaired_values} samples were not finite numbers; NaN is taken as 0, infinity as 1")
+        if is_empty:
+            self.warn("holds no samples")
+        for text in repair.warnings():
+            self.warn(text)
 
     def note(self, text: str) -> None:
-        """Add a line for the user, saying which input it is about."""
+        """Tell the user what happens by design, saying which input it is about."""
         self.notes.append(f"{self.name}: {text}")
+
+    def warn(self, text: str) -> None:
+        """Tell the user what is wrong with the recording."""
+        self.warnings.append(f"{self.name}: {text}")
 
     def close_with(self, opened: ExitStack) -> None:
         """Take over what is to be closed with this source."""
@@ -134,9 +145,9 @@ class PcmSource(AudioSource):
 
     def _finish(self) -> None:
         if self._left_bytes:
-            self.note(f"ends {self._left_bytes} bytes before its header says; what is there is used")
+            self.warn(f"ends {self._left_bytes} bytes before its header says; what is there is used")
         elif self._partial and self._at_data_end is None:  # behind a WAV's samples it may be its padding
-            self.note(f"the last {len(self._partial)} bytes are less than one sample and are left out")
+            self.warn(f"the last {len(self._partial)} bytes are less than one sample and are left out")
         if self._at_data_end is not None:
             self._at_data_end()
         self._left_bytes, self._partial, self._at_data_end = 0, b"", None
@@ -179,7 +190,7 @@ class SoundfileSource(AudioSource):
         _raise_kept_error(self.name, self._file)
         self._read_samples += len(values)
         if len(values) == 0 and self._read_samples < (self.length_samples or 0):
-            self.note(
+            self.warn(
                 f"ends after {self._read_samples} of {self.length_samples} samples; what is there is used"
             )
             self.length_samples = self._read_samples
@@ -198,10 +209,34 @@ def _raise_kept_error(name: str, file: CallbackFile) -> None:
         raise error
 
 
-def _repair(block: Block) -> int:
-    """Make every value finite and sane in place; gives how many were not."""
-    if block.size == 0 or np.abs(block).max() <= LOUDEST:  # a NaN anywhere makes this comparison false
-        return 0
-    broken = ~(np.abs(block) <= LOUDEST)
-    block[broken] = np.sign(np.nan_to_num(block[broken], nan=0.0))
-    return int(np.count_nonzero(broken))
+class _Repair:
+    """Makes every value finite and sane, and counts what was not."""
+
+    def __init__(self) -> None:
+        self.not_finite = 0
+        self.absurd = 0
+        self.peak = 0.0
+
+    def apply(self, block: Block) -> None:
+        """Repair a block in place."""
+        loudest = float(np.abs(block).max(initial=0.0))
+        if not loudest <= LOUDEST:  # true of a NaN anywhere, too
+            broken = ~(np.abs(block) <= LOUDEST)
+            not_finite = int(np.count_nonzero(~np.isfinite(block[broken])))
+            self.not_finite += not_finite
+            self.absurd += int(np.count_nonzero(broken)) - not_finite
+            block[broken] = np.sign(np.nan_to_num(block[broken], nan=0.0))
+            loudest = float(np.abs(block).max())
+        self.peak = max(self.peak, loudest)
+
+    def warnings(self) -> Iterator[str]:
+        """Yield a line for each thing that was wrong."""
+        if self.not_finite:
+            yield f"{self.not_finite} samples were not finite numbers; NaN is taken as 0, infinity as 1"
+        if self.absurd:
+            yield f"{self.absurd} samples were over {LOUDEST:g} times full scale; they are taken as 1"
+        if self.peak > LOUD:
+            peak_db = 20 * math.log10(self.peak)
+            yield (
+                f"reaches {peak_db:.1f} dB over full scale, which decoding to integers clips: lower it first"
+            )

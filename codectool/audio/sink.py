@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from codectool.audio.formats import format_and_subtype
 from codectool.audio.pcm import CODING_OF_SUBTYPE, Block, check_rate_and_channels, raw_coding
-from codectool.audio.tags import clean_tag
+from codectool.audio.tags import clean_tag, dropped_tags, tag_name
 from codectool.audio.writers import RawWriter, SoundfileWriter, WavWriter, Writer
 from codectool.errors import UsageError
 from codectool.files.outputs import open_output
@@ -39,7 +39,7 @@ def open_sink(
     if raw is not None and subtype is not None:
         raise UsageError("--raw and --subtype both name the sample type; give one of them")
     format_name, subtype = ("RAW", "") if raw is not None else format_and_subtype(path, subtype)
-    tags = {name: clean_tag(text) for name, text in (tags or {}).items()}
+    tags = {tag_name(name): clean_tag(text) for name, text in (tags or {}).items()}
     with ExitStack() as opened:
         file = opened.enter_context(open_output(path, overwrite=overwrite, stdout=stdout))
         writer: Writer
@@ -49,18 +49,19 @@ def open_sink(
             writer = WavWriter(file, CODING_OF_SUBTYPE[subtype], rate_hz, channels, tags)
         else:
             writer = SoundfileWriter(file, format_name, subtype, rate_hz, channels, tags)
-        return AudioSink(writer, channels, opened)
+        return AudioSink(writer, channels, opened, dropped_tags(format_name, tags))
 
 
 class AudioSink:
     """Audio being written, a context manager: leaving it normally commits, an exception discards the file.
 
     `written_samples` counts samples of one channel; `clipped_samples` counts those of all channels that lay
-    outside -1..1 and were clipped.
+    outside -1..1 and were clipped. `dropped_tags` are the names of those that the format has no room for.
     """
 
-    def __init__(self, writer: Writer, channels: int, opened: ExitStack) -> None:
+    def __init__(self, writer: Writer, channels: int, opened: ExitStack, dropped: list[str]) -> None:
         self.channels = channels
+        self.dropped_tags = dropped
         self.written_samples = 0
         self.clipped_samples = 0
         self._committed = False
@@ -77,7 +78,9 @@ class AudioSink:
 
     def add_tags(self, tags: dict[str, str]) -> bool:
         """Take tags that came after the sound; False if there is no place for them in this output."""
-        return self._writer.add_tags({name: clean_tag(text) for name, text in tags.items()})
+        cleaned = {tag_name(name): clean_tag(text) for name, text in tags.items()}
+        self.dropped_tags += dropped_tags("WAV", cleaned)  # the only format that has room so late
+        return self._writer.add_tags(cleaned)
 
     def commit(self) -> None:
         """Complete the output and give it its final name; nothing can be written after."""

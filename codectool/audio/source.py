@@ -68,6 +68,9 @@ def _recognise(file: BinaryIO, stream: ByteStream, raw: RawFormat | None, opened
     if not head:
         raise DataError(f"{stream.name}: is empty")
     if raw is not None:
+        sample_bytes = raw.coding.sample_bytes * raw.channels
+        if len(stream.peek(sample_bytes)) < sample_bytes:
+            raise DataError(f"{stream.name}: is empty but for {len(head)} bytes, less than one sample")
         return PcmSource(stream, raw.coding, raw.rate_hz, raw.channels)
     taken = b""
     if is_wav(head):

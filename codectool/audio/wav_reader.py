@@ -152,9 +152,21 @@ class _Sizes:
             return claimed
         if claimed == SIZE32_UNKNOWN or claimed > self._open_ended_bytes - sample_bytes:
             return None
-        if claimed == 0 and not self._stream.position < riff_end < self._open_ended_bytes:
-            return None  # nor does the header know of any chunk behind the samples: it was never filled in
+        if claimed == 0:
+            if not self._stream.position < riff_end < self._open_ended_bytes:
+                return (
+                    None  # nor does the header know of any chunk behind the samples: it was never filled in
+                )
+            if not self._is_chunk_next(riff_end):
+                return riff_end - self._stream.position  # a pipe's writer that knew only the whole size
         return claimed
+
+    def _is_chunk_next(self, end_bytes: int) -> bool:
+        """Whether what follows is a chunk that ends within the whole, and not samples."""
+        head = self._stream.peek(8)
+        chunk_bytes = int.from_bytes(head[4:], "little")
+        is_named = head[:4].isascii() and head[:4].decode("ascii", "replace").isprintable()
+        return len(head) == 8 and is_named and self._stream.position + 8 + chunk_bytes <= end_bytes
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class Outcome:
     coded_bytes: int | None = None
     error: str | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     ends_run: bool = False
 
     @property
@@ -54,6 +55,7 @@ class Outcome:
             "kbps": None if self.kbps is None else round(self.kbps, 3),
             "error": self.error,
             "notes": list(self.notes),
+            "warnings": list(self.warnings),
         }
         return json.dumps(facts).encode() + b"\n"
 
@@ -70,14 +72,14 @@ class Report:
         self.counts: Counter[Status] = Counter()
         self.duration_s = 0.0
         self.coded_bytes = 0
-        self.noted_files = 0
+        self.warned_files = 0
         self._lines = lines
         self._started_s = time.perf_counter()
 
     def add(self, outcome: Outcome) -> None:
         """Count one more."""
         self.counts[outcome.status] += 1
-        self.noted_files += bool(outcome.notes)
+        self.warned_files += bool(outcome.warnings)
         self.ended_early |= outcome.ends_run
         if outcome.status in (Status.DONE, Status.DAMAGED):
             self.duration_s += outcome.duration_s or 0.0
@@ -112,6 +114,6 @@ class Report:
             kbps = self.coded_bytes * 8 / self.duration_s / 1000
             parts.append(f"{self.duration_s:.1f} s of audio, {self.times_real_time:.1f} times real time")
             parts.append(f"{self.coded_bytes} bytes coded, {kbps:.2f} kbps")
-        if self.noted_files:
-            parts.append(f"remarks on {self.noted_files}, which --report tells")
+        if self.warned_files:
+            parts.append(f"warnings of {self.warned_files}")
         return "; ".join(parts)

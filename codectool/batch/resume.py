@@ -20,7 +20,7 @@ from codectool.audio.source import AudioSource, open_source
 from codectool.batch.planning import BatchJob, Item, job_of
 from codectool.batch.report import Outcome, Status
 from codectool.container import AnyHeader, HeaderV0, Summary, scan
-from codectool.errors import CodecError, DataError
+from codectool.errors import CodecError, DataError, message_of
 from codectool.files.inputs import open_input
 from codectool.files.outputs import part_path
 from codectool.models.registry import find
@@ -45,7 +45,8 @@ class Resumer:
         try:
             difference, damage = self._compared(item)
         except (CodecError, OSError) as error:
-            return Outcome(item.source, item.target, Status.FAILED, error=str(error))
+            said = message_of(error, item.target)
+            return Outcome(item.source, item.target, Status.FAILED, error=said)
         if difference is None:
             status = Status.SKIPPED if damage is None else Status.DAMAGED
             return Outcome(item.source, item.target, status, error=damage)

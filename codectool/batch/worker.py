@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from codectool.batch.report import Outcome, Status
-from codectool.errors import CodecError, DiskFullError
+from codectool.errors import DiskFullError, FileError, message_of
+from codectool.files.inputs import open_file
+from codectool.files.outputs import make_folder
 from codectool.files.streams import NO_ROOM
 from codectool.pipeline import DecodeJob, EncodeJob
 
@@ -62,9 +64,10 @@ class Coder:
         ready = []
         for job in hand:
             try:
-                Path(job.target).parent.mkdir(parents=True, exist_ok=True)
+                with open_file(Path(job.source)):  # before a folder is made that would stay empty
+                    make_folder(Path(job.target).parent)
                 ready.append(job)
-            except OSError as error:
+            except FileError as error:
                 yield _failure(job, error)
         encodes = [job for job in ready if isinstance(job, EncodeJob)]
         yield from self._encode(encodes)
@@ -86,8 +89,7 @@ class Coder:
 
 
 def _failure(job: Job, error: Exception) -> Outcome:
-    is_known = isinstance(error, CodecError | OSError)
-    said = str(error) if is_known else f"{type(error).__name__}: {error}"
+    said = message_of(error, job.source)
     is_full = isinstance(error, DiskFullError) or (isinstance(error, OSError) and error.errno in NO_ROOM)
     return Outcome(job.source, job.target, Status.FAILED, error=said, ends_run=is_full)
 
@@ -100,11 +102,11 @@ def _encoded(job: EncodeJob, result: EncodeResult) -> Outcome:
         result.duration_s,
         result.bytes_written,
         notes=tuple(result.notes),
+        warnings=tuple(result.warnings),
     )
 
 
 def _decoded(job: DecodeJob, result: DecodeResult) -> Outcome:
-    clipped = [f"{job.target}: {result.clipped_samples} samples clipped"] if result.clipped_samples else []
     return Outcome(
         job.source,
         job.target,
@@ -112,5 +114,6 @@ def _decoded(job: DecodeJob, result: DecodeResult) -> Outcome:
         result.duration_s,
         Path(job.source).stat().st_size,
         error=f"{job.source}: {result.damage[0]}" if result.damage else None,
-        notes=(*clipped, *result.damage),
+        notes=tuple(result.notes),
+        warnings=(*result.warnings, *result.damage),
     )

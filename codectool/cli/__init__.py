@@ -6,6 +6,7 @@ import click
 
 from codectool import __version__
 from codectool.cli.bench import bench
+from codectool.cli.completion import completion
 from codectool.cli.convert import convert
 from codectool.cli.decode import decode
 from codectool.cli.encode import encode
@@ -41,5 +42,6 @@ for command in (
     eval_command,
     listen,
     bench,
+    completion,
 ):
     cli.add_command(command)

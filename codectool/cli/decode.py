@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--to", metavar="SUFFIX", help="Folder: what outputs are, as flac or ogg [default: wav].")
 @folder_options
 @click.option("-f", "--force", "overwrite", is_flag=True, help="Overwrite OUT.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and warnings.")
 def decode(
     names: tuple[str, ...],
     output: str | None,
@@ -76,10 +76,10 @@ def _decode_file(job: DecodeJob, quiet: bool) -> int:
 
     with progress_bar(job.source, quiet) as progress:
         result = pipeline.decode(job, progress)
-    if result.clipped_samples:
-        say(f"{job.target}: {result.clipped_samples} samples clipped", quiet)
     for note in result.notes:
         say(note, quiet)
+    for warning in result.warnings:
+        say(f"warning: {warning}")
     for damage in result.damage:
         say(f"{job.source}: {damage}")
     say(

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Packets of 27 ms instead of 1 s: 53 ms of delay instead of 1.03 s, for 3.9 kbps more.",
 )
+@click.option(
+    "--strict", is_flag=True, help="Write nothing if something is wrong with IN, as cut or broken samples."
+)
 @click.option("--tag", "tags", multiple=True, help="A tag as key=value, besides those of IN; key= drops one.")
 @click.option(
     "--container",
@@ -55,7 +58,7 @@ if TYPE_CHECKING:
 @model_options(DEFAULT_MODEL)
 @folder_options
 @click.option("-f", "--force", "overwrite", is_flag=True, help="Overwrite OUT.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and warnings.")
 def encode(
     names: tuple[str, ...],
     output: str | None,
@@ -107,6 +110,8 @@ def _encode_file(job: EncodeJob, quiet: bool) -> int:
         result = pipeline.encode(job, progress)
     for note in result.notes:
         say(note, quiet)
+    for warning in result.warnings:
+        say(f"warning: {warning}")
     say(_summary(job.target, result), quiet)
     return 0
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
-from codectool.cli.options import say, show
+from codectool.cli.options import quoted, say, show
 from codectool.engines.threads import usable_cores
 from codectool.errors import UsageError
 from codectool.files.inputs import open_input
@@ -163,11 +163,16 @@ def _shown(report: Report, files: int, quiet: bool, listing: bool) -> Iterator[C
         def record(outcome: Outcome) -> None:
             report.add(outcome)
             if listing:
-                show(os.fsencode(f"{outcome.status.value}: {outcome.source} -> {outcome.target}"))
+                line = f"{outcome.status.value}: {outcome.source} -> {outcome.target}"
+                show(quoted(line) if sys.stdout.isatty() else os.fsencode(line))  # as ls does
             if outcome.error is not None:
                 bar.clear()
                 named = any(name and name in outcome.error for name in (outcome.source, outcome.target))
                 say(outcome.error if named else f"{outcome.source}: {outcome.error}")
+            for warning in outcome.warnings:
+                if outcome.error is None or warning not in outcome.error:
+                    bar.clear()
+                    say(f"warning: {warning}")
             bar.set_postfix_str(f"{report.times_real_time:.0f} times real time", refresh=False)
             bar.update()
 

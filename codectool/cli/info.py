@@ -11,7 +11,7 @@ from codectool.cli.token_sets import show_tokens
 
 
 @click.command()
-@click.argument("source", metavar="FILE")
+@click.argument("source", metavar="FILE", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def info(source: str, as_json: bool) -> int:
     """Show what is in an .ecdc file, or a shard or folder of tokens, reading and checking all of it."""

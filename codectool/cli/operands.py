@@ -50,7 +50,9 @@ def pair_option(command: Decorated) -> Decorated:
     command = click.option("-o", "--output", metavar="OUT", help="The output, instead of a second name.")(
         command
     )
-    return click.argument("names", metavar="IN OUT", nargs=-1, required=True, callback=expanded)(command)
+    return click.argument(
+        "names", metavar="IN OUT", nargs=-1, required=True, type=click.Path(), callback=expanded
+    )(command)
 
 
 def operands_option(command: Decorated) -> Decorated:
@@ -58,7 +60,9 @@ def operands_option(command: Decorated) -> Decorated:
     command = click.option(
         "-o", "--output", metavar="OUT", help="The output; for several inputs a folder, DIR/."
     )(command)
-    return click.argument("names", metavar="IN... [OUT]", nargs=-1, required=True, callback=expanded)(command)
+    return click.argument(
+        "names", metavar="IN... [OUT]", nargs=-1, required=True, type=click.Path(), callback=expanded
+    )(command)
 
 
 def encode_operands(names: tuple[str, ...], output: str | None) -> Operands:

@@ -49,6 +49,13 @@ class Rate(click.ParamType):  # type: ignore[type-arg]  # generic in newer versi
         return number * 1000 if kilobits else number
 
 
+def known_models(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of models that begin like this."""
+    from codectool.models.registry import MODELS
+
+    return [name for name in MODELS if name.startswith(incomplete)]
+
+
 def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
     """Add --model, --weights, --device, --engine and --precision to a command."""
 
@@ -72,7 +79,9 @@ def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
             command
         )
         text = "The model to use." if default else "The model, if not the one the file names."
-        return click.option("--model", default=default, show_default=bool(default), help=text)(command)
+        return click.option(
+            "--model", default=default, show_default=bool(default), help=text, shell_complete=known_models
+        )(command)
 
     return add
 
@@ -104,8 +113,25 @@ def default_target(source: str, suffix: str) -> str:
     return str(path.with_suffix(suffix)) if path.name else f"{source}{suffix}"  # `.` has no name to change
 
 
+def quoted(name: str) -> str:
+    """Return a name, or text with names in it, with what a terminal would obey or could not show spelt out.
+
+    A name in an archive from elsewhere may hold escape sequences, or a line that looks like one of ours.
+    """
+    return "".join(letter if letter.isprintable() else _spelt_out(letter) for letter in name)
+
+
+def _spelt_out(letter: str) -> str:
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no text
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
 def show(text: str | bytes) -> None:
-    """Print a result on stdout; FileError when it cannot be written there."""
+    """Print a result on stdout, control characters spelt out; FileError when it cannot be written there."""
+    if isinstance(text, str):
+        text = "\n".join(quoted(line) for line in text.split("\n"))
     with as_file_error("stdout"):
         click.echo(text)
 
@@ -114,7 +140,7 @@ def say(message: str, quiet: bool = False) -> None:
     """Print a message for the user on stderr, apart from data; it is no error if nobody reads it."""
     if not quiet:
         with suppress(OSError):
-            click.echo(f"codec: {message}", err=True)
+            click.echo(f"codec: {quoted(message)}", err=True)
 
 
 def ending_by_signals(source: str, work: Callable[[], int]) -> int:

@@ -6,12 +6,12 @@ import json
 
 import click
 
-from codectool.cli.options import expanded, say, show
+from codectool.cli.options import expanded, quoted, say, show
 from codectool.cli.token_sets import verify_token_set
 
 
 @click.command()
-@click.argument("sources", metavar="FILE...", nargs=-1, required=True, callback=expanded)
+@click.argument("sources", metavar="FILE...", nargs=-1, type=click.Path(), required=True, callback=expanded)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
 @click.option("-q", "--quiet", is_flag=True, help="Print damaged files only.")
 def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:
@@ -48,7 +48,7 @@ def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:
         if as_json:
             show(json.dumps({"file": source, "complete": complete, "damage": damage}))
         elif complete and not quiet:
-            show(f"{source}: {verdict}")
+            show(f"{quoted(source)}: {verdict}")
         if complete is None:
             say(f"{source}: only its language model can tell: convert it to version 1")
             codes.add(WeightsError.exit_code)

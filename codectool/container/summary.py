@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import BinaryIO
 
-from codectool.container.opening import AnyHeader, open_reader
+from codectool.container.fit import is_overlong, misfit
+from codectool.container.opening import AnyHeader, AnyReader, open_reader
 from codectool.container.reader import Audio, Gap
 from codectool.container.v0 import HeaderV0
 from codectool.container.v0_reader import ReaderV0
+from codectool.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -74,16 +76,18 @@ class Summary:
 def scan(stream: BinaryIO) -> Summary:
     """Read a file to its end, check all of it, and sum it up, in memory that does not grow with it.
 
-    Raises DataError if the header is damaged or foreign; later damage is in the summary.
+    Raises DataError if the header is damaged, foreign or none of the model; later damage is in the summary.
     """
     reader = open_reader(stream)
+    if problem := misfit(reader.header):
+        raise DataError(problem)
     frames: int | None = None
     complete: bool | None = None
     if isinstance(reader, ReaderV0) and reader.header.language_model:
         reader.pass_over()
         samples: int | None = reader.header.total_samples
     else:
-        frames = sum(event.codes.shape[2] for event in reader if isinstance(event, Audio))
+        frames = _read_frames(reader)
         samples, complete = reader.total_samples, reader.complete
     duration_s = None if samples is None else samples / reader.header.original_rate_hz
     return Summary(
@@ -99,3 +103,17 @@ def scan(stream: BinaryIO) -> Summary:
         gap_count=reader.gap_count,
         complete=complete,
     )
+
+
+def _read_frames(reader: AnyReader) -> int:
+    """Read all codes and return how many frames of them are there; report a length that cannot be theirs."""
+    frames, end_frame = 0, 0
+    for event in reader:
+        if isinstance(event, Audio):
+            frames += event.codes.shape[2]
+            end_frame = event.first_frame + event.codes.shape[2]
+        else:
+            end_frame = event.first_frame + (event.frames or 0)
+    if reader.total_samples is not None and is_overlong(reader.header, end_frame, reader.total_samples):
+        reader.report(end_frame, "the length it states is less than it holds")
+    return frames

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codectool.container import bits
+from codectool.container.fit import is_overlong
 from codectool.container.header import SCALE, Header
 from codectool.container.packets import COUNTS, SEQUENCE_LIMIT, Flag, total_samples_limit, write_packet
 from codectool.container.tags import encode_tags
@@ -86,6 +87,8 @@ class Writer:
         frames = packets * self.header.frames_per_packet + self._filled_frames
         if not 0 <= total_samples <= total_samples_limit(self.header, frames):
             raise UsageError(f"{frames} frames cannot stand for {total_samples} samples")
+        if is_overlong(self.header, frames, total_samples):
+            raise UsageError(f"{frames} frames are more than {total_samples} samples need")
         flags = Flag.LAST
         if tags:
             self._write_packet(Flag.TAGS, encode_tags(tags))

@@ -53,8 +53,10 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged and hostile files raise all sorts
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise WeightsError(f"{path}: is damaged, or holds more than tensors ({reason[0]})") from error
+        # Not torch's own words: its advice is to run whatever code the file holds.
+        raise WeightsError(
+            f"{path}: is damaged, or holds more than tensors, which is never loaded: get the published file"
+        ) from error
     for key in NESTED_UNDER:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -60,9 +60,25 @@ def downloaded(
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Make the folder, and let no other process into such a block on it; whoever comes later waits."""
+    """Make the folder, and let no other process into such a block on it; whoever comes later waits.
+
+    If the block fails, a folder that it made and left empty is removed.
+    """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     with as_file_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _locked(folder):
+            yield
+    except BaseException:
+        with suppress(OSError):  # something is in it
+            for place in made:
+                place.rmdir()
+        raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
     if fcntl is None:
         yield
         return

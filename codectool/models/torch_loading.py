@@ -119,10 +119,16 @@ def _move(codec: Any, device: str) -> torch.device:
         where = torch.device(device)
         codec.to(where)
     except (RuntimeError, AssertionError) as error:  # what torch raises depends on how it was built
-        raise UsageError(f"device {device!r}: not usable here ({str(error).splitlines()[0]})") from error
+        usable = ["cpu"] + [name for name in ("cuda", "mps", "xpu") if _has(name)]
+        raise UsageError(f"device {device!r}: not usable here; these are: {', '.join(usable)}") from error
     if where.type == "meta":
         raise UsageError(f"device {device!r}: holds no numbers")
     return where
+
+
+def _has(device: str) -> bool:
+    backend = getattr(torch, device, None)
+    return backend is not None and bool(backend.is_available())
 
 
 def _product_type(precision: str, family: Family) -> torch.dtype:

@@ -13,11 +13,12 @@ import numpy as np
 from codectool.audio.pcm import Block
 from codectool.audio.sink import open_sink
 from codectool.container import AnyHeader, AnyReader, Gap, HeaderV0, Summary, open_reader, scan
+from codectool.container.fit import misfit
 from codectool.errors import DataError, UsageError, WeightsError
 from codectool.files.inputs import open_input, refuse_same
 from codectool.models.loaded import LoadedModel
 from codectool.models.loading import load
-from codectool.models.registry import ModelEntry, is_known
+from codectool.models.registry import is_known
 from codectool.pipeline.common import Loader, Progress, at_once_s
 from codectool.pipeline.decode_loop import Part, decode_blocks
 from codectool.pipeline.v0_language_model import BOUND_TO_MACHINE, language_model_of
@@ -59,7 +60,10 @@ class DecodeJob:
 
 @dataclass
 class DecodeResult:
-    """What came of a decode; `damage` says what was lost, a line for each place."""
+    """What came of a decode; `damage` says what was lost, a line for each place.
+
+    `notes` tell what happens by design, `warnings` what takes something from the sound or its tags.
+    """
 
     duration_s: float
     rate_hz: int
@@ -67,6 +71,7 @@ class DecodeResult:
     clipped_samples: int
     damage: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = load) -> DecodeResult:
@@ -95,6 +100,7 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
             tags=summary.tags if summary is not None else None,
         )
         bound = isinstance(header, HeaderV0) and header.language_model
+        warnings: list[str] = []
         notes = [f"{job.source}: {BOUND_TO_MACHINE}"] if bound else []
         if part.first_sample and model.decoder.receptive_field_frames is None:
             notes.append(f"{job.source}: decoded from its start: {header.model} remembers all before a part")
@@ -108,7 +114,12 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
                 if progress is not None:
                     progress(sink.written_samples / header.original_rate_hz)
             if summary is None and reader.tags and not sink.add_tags(reader.tags):
-                notes.append(f"{job.target}: has no tags: a pipe's come last, too late for this format")
+                warnings.append(f"{job.target}: has no tags: a pipe's come last, too late for this format")
+            elif sink.dropped_tags:
+                names = ", ".join(sink.dropped_tags)
+                warnings.append(
+                    f"{job.target}: its format has no room for the tags {names}: they are dropped"
+                )
     return DecodeResult(
         duration_s=sink.written_samples / header.original_rate_hz,
         rate_hz=header.original_rate_hz,
@@ -116,6 +127,8 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
         clipped_samples=sink.clipped_samples,
         damage=_damage(reader),
         notes=notes,
+        warnings=warnings
+        + ([f"{job.target}: {sink.clipped_samples} samples clipped"] if sink.clipped_samples else []),
     )
 
 
@@ -170,18 +183,9 @@ def _right_model(header: AnyHeader, job: DecodeJob, loader: Loader) -> LoadedMod
             f"{job.source}: made with weights {header.fingerprint.hex()} of {header.model}, "
             f"but {model.weights_path} is {model.fingerprint.hex()}: give the right ones"
         )
-    _check_fits(header, model.entry)
+    if problem := misfit(header, model.entry):
+        raise DataError(problem)
     return model
-
-
-def _check_fits(header: AnyHeader, entry: ModelEntry) -> None:
-    """Raise DataError unless a stream of the model can have this header."""
-    stated = header.model_rate_hz, header.hop_samples, header.bits_per_code, header.scaled
-    fits = stated == (entry.sample_rate_hz, entry.hop_samples, entry.code_bits, entry.scaled)
-    if entry.segment_samples is not None and not isinstance(header, HeaderV0):  # FORMAT.md, 4.8
-        fits &= (header.frames_per_packet, header.streams) == (entry.packet_frames(), 1)
-    if not fits or header.levels not in entry.level_choices:
-        raise DataError(f"its header does not fit the model {entry.name}")
 
 
 def _refuse(gap: Gap, header: AnyHeader) -> None:

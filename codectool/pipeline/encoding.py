@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from codectool.audio.source import AudioSource, open_source
+from codectool.audio.tags import tag_name
 from codectool.container import Codes
 from codectool.container.tags import encode_tags
+from codectool.errors import DataError
 from codectool.files.inputs import refuse_same
 from codectool.files.outputs import open_output
 from codectool.models.loading import load
@@ -26,7 +28,10 @@ PCM_BITS = 16  # what sizes are compared with
 
 @dataclass
 class EncodeResult:
-    """What came of an encode; rates are bits a second of the recording."""
+    """What came of an encode; rates are bits a second of the recording.
+
+    `notes` tell what happens by design, `warnings` what is wrong with the recording, or lost of it.
+    """
 
     duration_s: float
     levels: int
@@ -35,6 +40,7 @@ class EncodeResult:
     pcm_bytes: int  # of the recording as 16-bit PCM, with all its channels
     elapsed_s: float
     notes: list[str]
+    warnings: list[str]
 
     @property
     def actual_bps(self) -> float:
@@ -128,6 +134,8 @@ class Encoding:
             else:
                 self._encode(progress)
             tags = self._tags()
+            if self._job.strict and self._source.warnings:
+                raise DataError(f"{self._source.warnings[0]}; unless strict, it is encoded so")
             rate_hz = self._plan.entry.sample_rate_hz
             stated = stated_samples(self._job, self._source, self._read_samples, rate_hz)
             self._writer.finish(stated, tags)
@@ -145,7 +153,8 @@ class Encoding:
                 progress(samples / self._source.rate_hz)
 
     def _tags(self) -> dict[str, str]:
-        return {name: text for name, text in {**self._source.tags, **self._job.tags}.items() if text}
+        given = {tag_name(name): text for name, text in self._job.tags.items()}
+        return {name: text for name, text in {**self._source.tags, **given}.items() if text}
 
     def _result(self, stated: int, tags: dict[str, str]) -> EncodeResult:
         job, plan, source, samples = self._job, self._plan, self._source, self._read_samples
@@ -156,8 +165,8 @@ class Encoding:
             bytes_written=self._writer.bytes_written,
             pcm_bytes=samples * source.channels * PCM_BITS // 8,
             elapsed_s=time.perf_counter() - self._started_s,
-            notes=_warnings(source, plan)
-            + source.notes
+            notes=_notes(source, plan) + source.notes,
+            warnings=source.warnings
             + (warnings_v0(job, plan, source, stated, tags) if job.container == "v0" else []),
         )
 
@@ -186,10 +195,10 @@ def _gathered_s(job: EncodeJob, plan: EncodePlan) -> float:
     return 0.0 if segments or job.language_model is not None else at_once_s(job.source)
 
 
-def _warnings(source: AudioSource, plan: EncodePlan) -> list[str]:
-    warnings = []
+def _notes(source: AudioSource, plan: EncodePlan) -> list[str]:
+    notes = []
     if source.channels > plan.channels:
-        warnings.append(f"{source.channels} channels are mixed to mono")
+        notes.append(f"{source.channels} channels are mixed to mono")
     if source.rate_hz > plan.entry.sample_rate_hz:
-        warnings.append(f"nothing above {plan.entry.sample_rate_hz / 2000:g} kHz is kept")
-    return [f"{source.name}: {', '.join(warnings)}"] if warnings else []
+        notes.append(f"nothing above {plan.entry.sample_rate_hz / 2000:g} kHz is kept")
+    return [f"{source.name}: {', '.join(notes)}"] if notes else []

@@ -25,6 +25,7 @@ class EncodeJob:
         keep_channels: code each channel as a stream of its own; the rate is that of all together.
         low_latency: packets as short as is worth their overhead.
         tags: go before the input's own; an empty text drops one.
+        strict: whether what is wrong with the recording is an error, and nothing is written.
         container: `v1`, or `v0` for EnCodec's own, entropy-coded if there is a `language_model`.
     """
 
@@ -43,6 +44,7 @@ class EncodeJob:
     low_latency: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     container: str = "v1"
+    strict: bool = False
     language_model: Path | None = None
     language_model_threads: int = 1
 

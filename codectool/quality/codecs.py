@@ -192,4 +192,5 @@ def _run(command: Sequence[str], kinds: Mapping[int, type[CodecError]] = NO_KIND
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         words = done.stderr.strip().splitlines() or [f"{command[0]} ended with exit code {done.returncode}"]
-        raise kinds.get(done.returncode, CodecError)(words[-1])
+        # The house codec is a command like any other, and names itself; whoever reports this does so again.
+        raise kinds.get(done.returncode, CodecError)(words[-1].removeprefix("codec: "))

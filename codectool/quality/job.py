@@ -84,7 +84,7 @@ def parse_rates(text: str) -> tuple[int, ...]:
 
 
 def choose_codecs(job: EvalJob) -> tuple[list[Codec], list[str]]:
-    """Set up the codecs of a job; a peer that is not installed becomes a note and is left out."""
+    """Set up the codecs of a job; a peer that is not installed is left out, with a line that says so."""
     codecs: list[Codec] = []
     if job.rates is not None:
         model = find(job.model or DEFAULT_MODEL)
@@ -122,7 +122,7 @@ def _check_request(job: EvalJob) -> None:
 
 
 def _compare_codecs(job: EvalJob) -> Report:
-    codecs, notes = choose_codecs(job)
+    codecs, left_out = choose_codecs(job)
     sources = find_sources(job.paths)
     keys, missing = available_metrics()
     points = [
@@ -133,14 +133,12 @@ def _compare_codecs(job: EvalJob) -> Report:
     ]
     results = _watched(run_all(measure_codec, points, job.jobs), len(points), job.quiet)
     late = [codec.name for codec in codecs if not codec.keeps_time]
-    if late:
-        notes.append(
-            f"{', '.join(late)}: brought to the rate, start and length of the recording before scoring"
-        )
+    told = f"{', '.join(late)}: brought to the rate, start and length of the recording before scoring"
+    notes = [told] if late else []
     machine = provenance(codecs)
     if job.reference_rate_hz is not None:
         machine["references"] = f"resampled to {job.reference_rate_hz} Hz"
-    return _report(list(results), [*missing, *notes], machine)
+    return _report(list(results), [*missing, *notes], machine, left_out)
 
 
 def _compare_pairs(job: EvalJob) -> Report:
@@ -152,19 +150,19 @@ def _compare_pairs(job: EvalJob) -> Report:
             raise FileError(f"{path}: no such file or folder")
     if reference.is_dir() != decoded.is_dir():
         raise UsageError(f"{reference} and {decoded}: give two files or two folders")
-    keys, notes = available_metrics()
+    keys, missing = available_metrics()
     if not reference.is_dir():
         point = PairPoint(find_sources([reference])[0], decoded, job.align, keys)
         result = measure_pair(point)
         if isinstance(result, Failure):
             raise result.error
-        return _report([result], notes, provenance())
+        return _report([result], missing, provenance())
     pairs, lone_references, lone_decoded = match_folders(reference, decoded)
     points = [PairPoint(source, path, job.align, keys) for source, path in pairs]
     results = list(_watched(run_all(measure_pair, points, job.jobs), len(points), job.quiet))
     results += [Failure(name, CodecError("no decoded file of this name")) for name in lone_references]
     extra = [f"{decoded / name}: has no reference, left out" for name in lone_decoded]
-    return _report(results, [*notes, *extra], provenance())
+    return _report(results, [*missing, *extra], provenance())
 
 
 def _watched(
@@ -175,8 +173,11 @@ def _watched(
 
 
 def _report(
-    results: Sequence[Measurement | Failure], notes: Sequence[str], machine: dict[str, str]
+    results: Sequence[Measurement | Failure],
+    notes: Sequence[str],
+    machine: dict[str, str],
+    left_out: Sequence[str] = (),
 ) -> Report:
     measurements = [result for result in results if isinstance(result, Measurement)]
     failures = [result for result in results if isinstance(result, Failure)]
-    return Report(measurements, failures, notes, machine)
+    return Report(measurements, failures, notes, machine, left_out)

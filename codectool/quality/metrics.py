@@ -38,7 +38,7 @@ def pesq_wb(reference: Signal, decoded: Signal, rate_hz: int) -> float | None:
     if is_silent(reference) or is_silent(decoded):
         return None
     reference, decoded = (resample(signal, rate_hz, SPEECH_RATE_HZ) for signal in (reference, decoded))
-    pieces = -(-len(reference) // (PESQ_PIECE_S * SPEECH_RATE_HZ))
+    pieces = max(1, -(-len(reference) // (PESQ_PIECE_S * SPEECH_RATE_HZ)))  # of no samples one of none
     scores = []
     for piece in zip(np.array_split(reference, pieces), np.array_split(decoded, pieces), strict=True):
         if any(is_silent(signal) for signal in piece):

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from codectool.errors import UsageError
+from codectool.quality.codecs import UncodedCodec
 from codectool.quality.table import Row, shown_metrics
 
+UNCODED = UncodedCodec().name
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -29,7 +31,15 @@ def draw_plot(rows: Sequence[Row], suffix: str) -> bytes:
 
     Returns the bytes of a picture file of the format that `suffix`, one of SUFFIXES, stands for.
     """
+    picture = io.BytesIO()
+    draw_figure(rows).savefig(picture, format=suffix.removeprefix("."))
+    return picture.getvalue()
+
+
+def draw_figure(rows: Sequence[Row]) -> Any:
+    """Return the figure: rates on a logarithmic axis; what is not coded is a level, without a rate."""
     figures: Any = importlib.import_module("matplotlib.figure")
+    tickers: Any = importlib.import_module("matplotlib.ticker")
     kinds = list(dict.fromkeys(row.kind for row in rows))
     codecs = list(dict.fromkeys(row.codec for row in rows))
     metrics = shown_metrics(rows)
@@ -45,11 +55,17 @@ def draw_plot(rows: Sequence[Row], suffix: str) -> bytes:
                     for row in rows
                     if (row.kind, row.codec) == (kind, codec) and row.means[metric.key].value is not None
                 ]
-                panels[line][column].plot(*zip(*points, strict=True), marker="o", label=codec)
+                if not points:
+                    continue
+                if codec == UNCODED:
+                    panels[line][column].axhline(points[0][1], color="0.5", linestyle="--", label=codec)
+                else:
+                    panels[line][column].plot(*zip(*points, strict=True), marker="o", label=codec)
     for column, kind in enumerate(kinds):
         panels[0][column].set_title(kind)
         panels[-1][column].set_xlabel("kbps as written")
-    panels[0][0].legend()
-    picture = io.BytesIO()
-    figure.savefig(picture, format=suffix.removeprefix("."))
-    return picture.getvalue()
+    axis = panels[0][0]
+    axis.set_xscale("log", base=2)  # of all, for they share it
+    axis.xaxis.set_major_formatter(tickers.StrMethodFormatter("{x:g}"))
+    axis.legend()
+    return figure

@@ -27,12 +27,17 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """All that an evaluation found; `notes` are about the whole, those on a file are in its measurement."""
+    """All that an evaluation found.
+
+    `notes` are about the whole, those on a file are in its measurement; `left_out` says which of the codecs
+    that were asked for are missing here, and is never quiet.
+    """
 
     measurements: Sequence[Measurement]
     failures: Sequence[Failure]
     notes: Sequence[str]
     machine: dict[str, str]
+    left_out: Sequence[str] = ()
 
     @property
     def rows(self) -> list[Row]:
@@ -67,11 +72,13 @@ class Report:
         ]
 
     def complaints(self) -> list[str]:
-        """List what could not be scored and why, a line for each reason."""
+        """List what was left out or could not be scored and why, a line for each reason."""
         alike: dict[str, list[str]] = {}
         for failure in self.failures:
             alike.setdefault(str(failure.error), []).append(failure.name)
-        return [f"not scored: {_first_and_more(names)}: {reason}" for reason, names in alike.items()]
+        return [*self.left_out] + [
+            f"not scored: {_first_and_more(names)}: {reason}" for reason, names in alike.items()
+        ]
 
     def json(self) -> str:
         """Give everything as one JSON object: `machine`, `table`, `files`, `failures`, `notes`."""
@@ -80,7 +87,7 @@ class Report:
             "table": [asdict(row) for row in self.rows],
             "files": [asdict(one) | {"actual_bps": one.actual_bps} for one in self.measurements],
             "failures": [{"name": one.name, "reason": str(one.error)} for one in self.failures],
-            "notes": list(self.notes),
+            "notes": [*self.left_out, *self.notes],
         }
         return json.dumps(_rounded_within(whole), indent=2)
 

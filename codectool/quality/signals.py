@@ -54,7 +54,7 @@ def read_mono(path: Path) -> Recording:
         blocks = [mix_to_mono(block)[0] for block in source.blocks()]
     if not blocks:
         raise DataError(f"{path}: holds no audio at all")
-    return Recording(np.concatenate(blocks), source.rate_hz, tuple(source.notes))
+    return Recording(np.concatenate(blocks), source.rate_hz, (*source.notes, *source.warnings))
 
 
 def resample(signal: Signal, from_hz: int, to_hz: int) -> Signal:
@@ -70,7 +70,7 @@ def lag_samples(reference: Signal, decoded: Signal, limit_samples: int) -> int:
 
     Both are [samples]; the answer is in -limit_samples to limit_samples, 0 where one of them is silent.
     """
-    limit = min(limit_samples, len(reference) - 1, len(decoded) - 1)
+    limit = max(0, min(limit_samples, len(reference) - 1, len(decoded) - 1))
     correlation = np.zeros(2 * limit + 1)
     size = 1 << (LAG_BLOCK_SAMPLES + 2 * limit).bit_length()  # no wrap-around, and fast to transform
     for first in range(0, len(reference), LAG_BLOCK_SAMPLES):

@@ -17,9 +17,9 @@ import soundfile
 
 from codectool.errors import CodecError, UsageError, WeightsError
 from codectool.quality.codecs import Codec
-from codectool.quality.metrics import score
+from codectool.quality.metrics import Scores, score
 from codectool.quality.report import Failure
-from codectool.quality.signals import Recording, read_mono, read_pair, resample
+from codectool.quality.signals import Pair, Recording, read_mono, read_pair, resample
 from codectool.quality.sources import Source
 from codectool.quality.table import Measurement
 
@@ -55,7 +55,9 @@ def measure_pair(point: PairPoint) -> Measurement | Failure:
         pair = read_pair(source.path, point.decoded, point.align)
     except CodecError as error:
         return Failure(source.name, error)
-    scores = score(pair.reference, pair.decoded, pair.rate_hz, point.metrics)
+    scores = _scores(pair, point.metrics)
+    if isinstance(scores, CodecError):
+        return Failure(source.name, scores)
     duration_s = len(pair.reference) / pair.rate_hz
     return Measurement(source.name, source.kind, duration_s, scores, pair.notes)
 
@@ -80,17 +82,32 @@ def measure_codec(point: CodecPoint) -> Measurement | Failure:
             raise
         except CodecError as error:
             plain = type(error)(str(error).replace(f"{workdir}/", ""))  # a folder nobody else has seen
-            return Failure(f"{source.name} ({codec.name}, {point.rate_bps / 1000:g} kbps)", plain)
+            return Failure(_name(point), plain)
+    scores = _scores(pair, point.metrics)
+    if isinstance(scores, CodecError):
+        return Failure(_name(point), scores)
     return Measurement(
         source.name,
         source.kind,
         duration_s=len(original.signal) / original.rate_hz,
-        scores=score(pair.reference, pair.decoded, pair.rate_hz, point.metrics),
+        scores=scores,
         notes=tuple(f"{codec.name}: {note}" for note in pair.notes) if codec.keeps_time else (),
         codec=codec.name,
         nominal_bps=point.rate_bps,
         bytes_written=trip.bytes_written,
     )
+
+
+def _name(point: CodecPoint) -> str:
+    return f"{point.source.name} ({point.codec.name}, {point.rate_bps / 1000:g} kbps)"
+
+
+def _scores(pair: Pair, metrics: tuple[str, ...]) -> Scores | CodecError:
+    """Return the scores, or what a metric failed with: a fault in one of their packages costs one file."""
+    try:
+        return score(pair.reference, pair.decoded, pair.rate_hz, metrics)
+    except Exception as error:
+        return CodecError(f"could not be scored: {type(error).__name__}: {error}")
 
 
 def _at_rate(recording: Recording, rate_hz: int | None) -> Recording:

@@ -21,6 +21,7 @@ from codectool.container import (
     codes_and_scales_of,
     open_reader,
 )
+from codectool.container.fit import misfit
 from codectool.errors import DataError, UsageError
 from codectool.files.inputs import open_input, refuse_same
 from codectool.files.outputs import open_output
@@ -123,7 +124,10 @@ def _put_back(job: TokensJob) -> tuple[int, ...]:
                 codes = _codes_from(arrays)
                 stored = _stored(arrays, codes)
         except NOT_TOKENS as error:
-            raise DataError(f"does not hold tokens as `codec tokens` writes them ({error})") from error
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise DataError(f"does not hold tokens as `codec tokens` writes them ({reason})") from error
+    if problem := misfit(stored.header):
+        raise DataError(f"{job.source}: {problem}")
     with open_output(job.target, overwrite=job.overwrite) as output:
         try:
             _write_stored(stored, output)

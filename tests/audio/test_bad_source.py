@@ -25,15 +25,15 @@ def test_truncated_wav_gives_what_is_there(folder, wav_bytes, noise):
     ):
         assert source.length_samples == length
         np.testing.assert_array_equal(audio, noise(500, 2)[:, :249])
-        assert len(source.notes) == 1
-        assert "1001 bytes before its header says" in source.notes[0]
+        assert len(source.warnings) == 1
+        assert "1001 bytes before its header says" in source.warnings[0]
 
 
 def test_raw_pcm_that_ends_within_a_sample(noise):
     data = PCM_16.encode(noise(100))[0] + b"x"
     audio, source = read("-", raw=RawFormat("s16le", 8000, 1), stdin=io.BytesIO(data))
     assert audio.shape == (1, 100)
-    assert "1 bytes are less than one sample" in source.notes[0]
+    assert "1 bytes are less than one sample" in source.warnings[0]
 
 
 def test_numbers_that_are_none_are_replaced_and_counted(wav_bytes):
@@ -41,8 +41,10 @@ def test_numbers_that_are_none_are_replaced_and_counted(wav_bytes):
     data = wav_bytes(np.array(values, "<f4").tobytes(), tag=3, bits=32)
     audio, source = read("-", stdin=io.BytesIO(data))
     np.testing.assert_array_equal(audio[0], np.float32([0.5, 0, 1, -1, 1, 1.5, -2.0]))
-    assert len(source.notes) == 1
-    assert "4 samples were not finite" in source.notes[0]
+    not_finite, absurd, loud = source.warnings
+    assert "3 samples were not finite" in not_finite
+    assert "1 samples were over 65536 times full scale" in absurd
+    assert "reaches 6.0 dB over full scale" in loud
     data = wav_bytes(np.array([1e300, -1e300, np.nan], "<f8").tobytes(), tag=3, bits=64)
     np.testing.assert_array_equal(read("-", stdin=io.BytesIO(data))[0], [[1, -1, 0]])
 
@@ -143,4 +145,4 @@ def test_truncated_mp3_gives_what_is_there(folder, noise):
     Path("cut.mp3").write_bytes(data[: len(data) // 2])
     audio, source = read("cut.mp3")
     assert 0 < audio.shape[1] < 96000
-    assert "what is there is used" in source.notes[0]
+    assert "what is there is used" in source.warnings[0]

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 
 from codectool.cli.eval import eval_command
 from codectool.errors import CodecError, DataError, FileError, UsageError, WeightsError
-from codectool.quality import codecs, job
+from codectool.quality import codecs, job, sweep
 from codectool.quality.codecs import Trip
+from codectool.quality.metrics import METRICS, pesq_wb
 
 RATE_HZ = 16_000
 CHEAP = ("si_sdr_db", "mel_distance_db")
@@ -126,7 +127,26 @@ def test_a_codec_that_is_not_installed_is_left_out(monkeypatch, recordings):
     result = run(recordings, "--against", "halver,absent")
     assert result.exit_code == 0
     assert "left out: no command absentenc" in result.stderr
+    assert "left out: no command absentenc" in run(recordings, "--against", "halver,absent", "-q").stderr
     assert isinstance(run(recordings, "--against", "absent").exception, UsageError)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 100])
+def test_recordings_of_a_few_samples_end_nothing(recordings, samples):
+    soundfile.write(recordings / "speech" / "short.wav", np.full(samples, 0.1), 44_100)
+    result = run(recordings, "--against", "halver", "--json")
+    assert result.exit_code == 0, result.exception
+    assert len(json.loads(result.stdout)["files"]) == 6
+
+
+def test_a_fault_in_a_metric_costs_one_measurement(monkeypatch, recordings):
+    def fail(pair, *_):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(sweep, "score", fail)
+    result = run(recordings, "--against", "halver")
+    assert isinstance(result.exception, CodecError)
+    assert "could not be scored: RuntimeError: boom" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -170,3 +190,23 @@ def test_a_plot_is_drawn(recordings, tmp_path):
     result = run(recordings, "--against", "halver", "--plot", tmp_path / "curves.png")
     assert result.exit_code == 0, result.exception
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_plot_of_what_is_not_coded_stays_readable():
+    pytest.importorskip("matplotlib")
+    from codectool.quality.plot import draw_figure
+    from codectool.quality.table import Mean, Row
+
+    means = {metric.key: Mean(3.0, 1) for metric in METRICS}
+    rates = {"halver": (6000, 12_000), "uncoded": (384_000,)}
+    rows = [Row(name, bps, bps, "speech", 1, means) for name, all_bps in rates.items() for bps in all_bps]
+    panel = draw_figure(rows).axes[0]
+    assert panel.get_xscale() == "log"
+    assert panel.get_xlim()[1] < 50
+    assert [text.get_text() for text in panel.get_legend().get_texts()] == ["halver", "uncoded"]
+
+
+def test_pesq_of_a_sample_that_resampling_takes_away():
+    pytest.importorskip("pesq")
+    one = np.full(1, 0.1, np.float32)
+    assert pesq_wb(one, one, 44_100) is None

@@ -1,0 +1,58 @@
+"""Whether a header fits the model it names, and a length the frames: one answer for all that read or write.
+
+Both need nothing but what the registry knows; of models that it does not know nothing can be said.
+"""
+
+from __future__ import annotations
+
+from codectool.container.opening import AnyHeader
+from codectool.container.v0 import HeaderV0
+from codectool.models.registry import ModelEntry, find, is_known
+
+
+def misfit(header: AnyHeader, entry: ModelEntry | None = None) -> str | None:
+    """Return what a stream of the model cannot have of this header, None if nothing.
+
+    The model is the one that the header names, unless another entry is given.
+    """
+    if entry is None:
+        if not is_known(header.model):
+            return None
+        entry = find(header.model)
+    facts = [
+        ("a sample rate of {} Hz", header.model_rate_hz, entry.sample_rate_hz),
+        ("a hop of {} samples", header.hop_samples, entry.hop_samples),
+        ("codes of {} bits", header.bits_per_code, entry.code_bits),
+        ("scales: {}", header.scaled, entry.scaled),
+    ]
+    if entry.segment_samples is not None and not isinstance(header, HeaderV0):  # FORMAT.md, 4.8
+        facts += [
+            ("{} frames a segment", header.frames_per_packet, entry.packet_frames()),
+            ("{} streams", header.streams, 1),
+        ]
+    for text, stated, known in facts:
+        if stated != known:
+            return f"its header does not fit the model {entry.name}: {text.format(stated)}, not {known}"
+    if header.levels not in entry.level_choices:
+        return f"its header does not fit the model {entry.name}: {header.levels} levels"
+    return None
+
+
+def is_overlong(header: AnyHeader, frames: int, total_samples: int) -> bool:
+    """Return whether frames are more than a writer makes of so many samples (FORMAT.md, 5.4)."""
+    if isinstance(header, HeaderV0) or not is_known(header.model):
+        return False  # the frames of version 0 follow from the length it states
+    needed = -(-total_samples * header.model_rate_hz // header.original_rate_hz)
+    return needed < _decoded_samples(find(header.model), frames) - header.hop_samples
+
+
+def _decoded_samples(entry: ModelEntry, frames: int) -> int:
+    """Return the model samples that a decoder makes of so many frames."""
+    if entry.segment_samples is not None and entry.segment_stride_samples is not None:
+        full, rest = divmod(frames, entry.packet_frames())
+        last = rest * entry.hop_samples if rest else entry.segment_samples
+        before = full if rest else full - 1
+        return before * entry.segment_stride_samples + last if frames else 0
+    # A stream's latency is what its decoder takes from the front, and the hop that its last samples wait in.
+    latency_samples = max(0, entry.latency_samples - entry.hop_samples) if entry.streams else 0
+    return frames * entry.hop_samples - latency_samples
