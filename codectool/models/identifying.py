@@ -10,7 +10,6 @@ from torch import Tensor
 
 from codectool.errors import WeightsError
 from codectool.models.checkpoints import check_weights, differences, read_checkpoint
-from codectool.models.fingerprint import codebook_names
 from codectool.models.registry import ModelEntry, known_models
 from codectool.models.torch_loading import family_of, fingerprint_of_state, own_tensors
 
@@ -34,7 +33,7 @@ def identify(path: Path) -> Checkpoint:
     Raises WeightsError when it cannot be read, or holds no weights of a known model that others publish.
     """
     found, _ = read_checkpoint(path)
-    misfits = {}
+    misfits: list[tuple[int, str]] = []  # how many tensors differ, and what is to be said of them
     for entry in known_models():
         family = family_of(entry)
         if family.published is None:
@@ -42,7 +41,7 @@ def identify(path: Path) -> Checkpoint:
         try:
             tensors = own_tensors(family, found, path)
         except WeightsError as error:
-            misfits[entry.name] = [str(error).removeprefix(f"{path}: ")] * (len(found) + 1)
+            misfits.append((len(found) + 1, str(error).removeprefix(f"{path}: ")))
             continue
         with torch.device("meta"):  # shapes only
             expected = family.build(family.config(**entry.config)).state_dict()  # type: ignore[attr-defined]
@@ -50,12 +49,6 @@ def identify(path: Path) -> Checkpoint:
         if not wrong:
             check_weights(tensors, path)
             return Checkpoint(entry, tensors)
-        misfits[entry.name] = wrong
-    nearest = min(misfits, key=lambda name: len(misfits[name]))
-    reason = misfits[nearest]
-    if not codebook_names(found) and len(reason) > len(found):
-        raise WeightsError(f"{path}: not weights of a known model: {reason[0]}")
-    raise WeightsError(
-        f"{path}: not weights of a known model; from those of {nearest} {len(reason)} tensors "
-        f"differ, the first is {reason[0]}"
-    )
+        said = f"from those of {entry.name} {len(wrong)} tensors differ, the first is {wrong[0]}"
+        misfits.append((len(wrong), said))
+    raise WeightsError(f"{path}: not weights of a known model; {min(misfits)[1]}")

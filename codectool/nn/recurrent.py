@@ -28,9 +28,15 @@ class ResidualLSTM(Layer, Packable):
         self._packed: list[list[Tensor]] = []  # of each layer: two matrices, two biases
 
     def pack(self, dtype: torch.dtype) -> None:
-        if has_operators():
-            self._dtype = dtype
+        if not has_operators():
+            return
+        self._dtype = dtype
+        try:
             self._packed = [self._packed_layer(*tensors) for tensors in self.lstm.all_weights]
+        except RuntimeError:  # a processor without units for bfloat16 has products in it, but no LSTM
+            if dtype == torch.float32:
+                raise
+            self.pack(torch.float32)
 
     def initial_state(self, batch: int) -> State:
         weight = self.lstm.all_weights[0][0]

@@ -24,6 +24,20 @@ def tree(folder: str) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.parametrize(
+    ("options", "workers"), [((), 7), (("--device", "cuda:1"), 1), (("--device", "cuda", "--jobs", "3"), 3)]
+)
+def test_a_gpu_holds_one_model_unless_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], workers: int
+) -> None:
+    touch("in/a.wav")
+    asked: list[int] = []
+    monkeypatch.setattr("codectool.cli.folders.usable_cores", lambda: 7)
+    monkeypatch.setattr("codectool.batch.run", lambda job, *_: asked.append(job.workers))
+    assert run(["encode", "in", "out", "-q", *options]) == 0
+    assert asked == [workers]
+
+
 def test_there_and_back(codec: Codec) -> None:
     for seed, name in enumerate(["a.wav", "b.flac", "sub/c.wav"]):
         write_noise(Path("in", name), RATE_HZ + seed, seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,9 +76,9 @@ def test_of_a_hand_that_kills_its_worker_all_but_the_guilty_are_done(
 
 
 class Deadly(EncodeJob):
-    """A job that ends the process which looks at its options."""
+    """A job that ends the process which looks at its container."""
 
-    def check_options(self) -> None:
-        import os
-
-        os._exit(9)
+    def __getattribute__(self, name: str) -> object:
+        if name == "container":
+            os._exit(9)
+        return super().__getattribute__(name)

@@ -50,8 +50,8 @@ REFUSALS: list[tuple[str, int, str]] = [
     ("decode good.ecdc out", USAGE, "out: no format is known by this suffix"),
     ("decode good.ecdc out.wav --subtype PCM_17", USAGE, "WAV cannot hold that; use one of"),
     ("decode good.ecdc out.wav --raw s17le", USAGE, "s17le"),
-    ("decode good.ecdc out.wav --start inf", USAGE, "--start and --duration are seconds"),
-    ("decode good.ecdc out.wav --device meta", USAGE, "--device meta: holds no numbers"),
+    ("decode good.ecdc out.wav --start inf", USAGE, "start and duration are seconds"),
+    ("decode good.ecdc out.wav --device meta", USAGE, "device 'meta': holds no numbers"),
     ("encode in.wav out.ecdc --model encodec_48khz --low-latency", USAGE, "for models that stream"),
     ("decode good.ecdc out.wav --raw s16le --subtype PCM_16", USAGE, "give one of them"),
     # requests that cannot be

@@ -120,6 +120,14 @@ def test_rates_never_exceed_what_was_asked() -> None:
                 entry.levels_for(rate_bps)
 
 
+@pytest.mark.parametrize("device", ["cpu", "meta", "cuda:99"])
+def test_choices_that_are_none_are_refused_on_any_device(device: str) -> None:
+    with pytest.raises(UsageError, match=r"precision 'float8': choose from auto, float32, bfloat16"):
+        load(DEFAULT_MODEL, SHIPPED, device, "float8")
+    with pytest.raises(UsageError, match=r"engine 'abacus': choose from auto, "):
+        load(DEFAULT_MODEL, SHIPPED, device, engine="abacus")
+
+
 @pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
 def test_a_device_that_is_not_there_is_refused(device: str) -> None:
     with pytest.raises(UsageError, match=f"device '{device}': not usable here"):

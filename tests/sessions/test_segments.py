@@ -17,6 +17,7 @@ from codectool.models import encodec
 from codectool.models.loaded import LoadedModel
 from codectool.models.registry import find
 from codectool.pipeline import DecodeJob, decode
+from codectool.sessions.payloads import Payload, payload_decoder
 from codectool.sessions.segments import Segment, SegmentDecoderSession, SegmentEncoderSession
 from tests.small_models import model_of
 
@@ -109,6 +110,48 @@ def test_a_lost_segment_is_silence_and_the_next_keeps_its_place(model: LoadedMod
     assert not damaged[:, SEGMENT_SAMPLES : 2 * STRIDE_SAMPLES].any()
     unhurt = np.r_[0:STRIDE_SAMPLES, STRIDE_SAMPLES + SEGMENT_SAMPLES : whole.shape[1]]
     np.testing.assert_array_equal(damaged[:, unhurt], whole[:, unhurt])
+
+
+@pytest.mark.parametrize("lost", [{0}, {0, 1}, {1, 2}, {3}, {0, 3}, {0, 1, 2, 3}])
+def test_any_lost_segments_keep_the_place_of_others(model: LoadedModel, lost: set[int]) -> None:
+    segments = encoded(model, noise(4 * STRIDE_SAMPLES), 4 * STRIDE_SAMPLES)
+    whole = SegmentDecoderSession(model)
+    expected = np.concatenate([*(whole.push(segment) for segment in segments), whole.finish()], axis=1)
+    session = SegmentDecoderSession(model)
+    blocks = [
+        session.conceal() if number in lost else session.push(segment)
+        for number, segment in enumerate(segments)
+    ]
+    damaged = np.concatenate([*blocks, session.finish()], axis=1)
+    assert damaged.dtype == np.float32
+    # the last one is shorter, which nothing says when it is lost
+    more_samples = SEGMENT_SAMPLES - STRIDE_SAMPLES if 3 in lost else 0
+    assert damaged.shape[1] == expected.shape[1] + more_samples
+    for number in range(4):
+        alone = slice(
+            number * STRIDE_SAMPLES + SEGMENT_SAMPLES - STRIDE_SAMPLES, (number + 1) * STRIDE_SAMPLES
+        )
+        if number in lost:
+            assert not damaged[:, alone].any()
+        else:
+            np.testing.assert_array_equal(damaged[:, alone], expected[:, alone])
+
+
+def test_several_segments_lost_together_keep_the_place_of_the_next(model: LoadedModel) -> None:
+    segments = encoded(model, noise(6 * STRIDE_SAMPLES), 6 * STRIDE_SAMPLES)
+    expected, damaged = payload_decoder(model), payload_decoder(model)
+    payloads = [Payload(segment.codes[None], segment.scale) for segment in segments]
+    whole = np.concatenate([*(expected.push(payload) for payload in payloads), expected.finish()], axis=1)
+    before = [damaged.push(payload) for payload in payloads[:2]]
+    sound, silent_samples = damaged.conceal(2 * SEGMENT_SAMPLES // HOP_SAMPLES)
+    silence = np.zeros((2, silent_samples), np.float32)
+    after = [damaged.push(payload) for payload in payloads[4:]]
+    joined = np.concatenate([*before, sound, silence, *after, damaged.finish()], axis=1)
+    assert joined.shape == whole.shape
+    unhurt = np.r_[0 : 2 * STRIDE_SAMPLES, 3 * STRIDE_SAMPLES + SEGMENT_SAMPLES : whole.shape[1]]
+    np.testing.assert_array_equal(joined[:, unhurt], whole[:, unhurt])
+    empty, none = damaged.conceal(None)  # what is lost to an unknown end needs no place
+    assert (empty.shape, none) == ((2, 0), 0)
 
 
 @pytest.mark.parametrize(("frames", "streams"), [(20, 1), (1, 1), (19, 1), (2000, 1), (20, 2)])
