@@ -53,6 +53,7 @@ ALLOWED: dict[str, set[str]] = {
         "files",
         "audio",
         "container",
+        "engines",
         "models",
         "sessions",
         "tokens",
