@@ -251,7 +251,7 @@ def test_a_checkpoint_without_its_model_is_refused(
 ) -> None:
     ran = codec("encode", write_wav(samples=1000), "out.ecdc", "--weights", checkpoint)
     assert ran.code == WEIGHTS
-    assert "if it is a checkpoint of another model, name that with --model" in ran.complaint()
+    assert "if it is a checkpoint of another model, name that model" in ran.complaint()
 
 
 def test_an_import_overwrites_only_when_told(codec: Codec, checkpoint: Path, entry: ModelEntry) -> None:
