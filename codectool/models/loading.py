@@ -8,7 +8,7 @@ from pathlib import Path
 
 from codectool.errors import UsageError, WeightsError
 from codectool.models.loaded import LoadedModel
-from codectool.models.registry import ModelEntry, find
+from codectool.models.registry import find
 from codectool.models.search import find_weights, has_graphs
 
 ENGINES = ("auto", "onnxruntime", "torch")
@@ -49,8 +49,8 @@ def load(
             return model
     if engine == "onnxruntime":
         raise UsageError(
-            f"engine onnxruntime: runs {entry.name} only on the CPU, in float32, and with weights that graphs "
-            "were made for; choose engine torch"
+            f"engine onnxruntime: runs {entry.name} only on the CPU, in float32, and with weights that its "
+            "graphs were made for; choose engine torch"
         )
     reasons = {f"device {device}": device != "cpu", f"precision {precision}": precision == "bfloat16"}
     _require_torch(next((reason for reason, applies in reasons.items() if applies), f"{name} with {path}"))
