@@ -65,15 +65,16 @@ ALLOWED: dict[str, set[str]] = {
     },
     "__main__": {"errors", "files", "cli"},
 }
-MAY_IMPORT_TORCH = ("codectool.nn", "codectool.engines.torch", "codectool.engines.onnx_tracing")
-MAY_IMPORT_TORCH += ("codectool.models", "codectool.quality")
+MAY_IMPORT_TORCH = ("codectool.nn", "codectool.engines.torch", "codectool.models", "codectool.quality")
 # Families are found by the names in the registry, so that no other module knows them.
 FAMILIES = {f"codectool.models.{entry.family}" for entry in MODELS.values()}
 # Parts that run without torch, and so do their imports.
 TORCH_FREE = {"errors", "files", "audio", "container", "tokens", "sessions", "pipeline", "batch", "api"}
 TORCH_FREE |= {"", "cli", "__main__"}
-TORCH_FREE_MODELS = ("registry", "search", "fetching", "fingerprint", "loaded", "loading", "weights")
+TORCH_FREE_MODELS = ("registry", "search", "fetching", "fingerprint", "loaded", "loading", "onnx_loading")
+TORCH_FREE_MODELS += ("weights",)
 WITHOUT_TORCH = [name for name in NAMES if part(name) in TORCH_FREE]
+WITHOUT_TORCH += [f"codectool.engines.{name}" for name in ("network", "onnx_engine", "threads")]
 WITHOUT_TORCH += [f"codectool.models.{name}" for name in TORCH_FREE_MODELS]
 
 

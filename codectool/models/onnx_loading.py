@@ -11,7 +11,6 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
 from codectool.engines.onnx_engine import (
-    DESCRIPTION_SUFFIX,
     Graph,
     Graphs,
     OnnxDecoder,
@@ -21,7 +20,7 @@ from codectool.engines.onnx_engine import (
 from codectool.errors import WeightsError
 from codectool.models.loaded import LoadedModel
 from codectool.models.registry import ModelEntry
-from codectool.models.search import is_pickled, weights_places
+from codectool.models.search import graph_descriptions, is_pickled
 from codectool.models.weights import weights_fingerprint
 
 
@@ -57,8 +56,7 @@ def _fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError):
         return None  # whoever reads it next says what is wrong with it
-    for place in (path, *weights_places(entry)):
-        description = place.with_suffix(DESCRIPTION_SUFFIX)
+    for description in graph_descriptions(entry, path):
         if description.is_file():
             graphs = read_graphs(description)
             if graphs.config == config and shapes == {**graphs.encoder.weights, **graphs.decoder.weights}:

@@ -10,6 +10,7 @@ from codectool.models.registry import ModelEntry
 
 WEIGHTS_VARIABLE = "CODECTOOL_WEIGHTS"
 PACKAGE_FOLDER = Path(__file__).parent.parent
+DESCRIPTION_SUFFIX = ".graphs.json"  # beside weights, of the ONNX graphs that were made for their shape
 PICKLES = (b"PK\x03\x04", b"\x80\x02")  # how files of torch.save begin: a zip archive, before 1.6 a pickle
 
 
@@ -37,6 +38,17 @@ def find_weights(entry: ModelEntry, named: Path | None = None) -> Path:
             return place
     looked = ", ".join(str(place) for place in places)
     raise WeightsError(f"no weights for {entry.name} at {looked}: {how_to_get(entry)}")
+
+
+def graph_descriptions(entry: ModelEntry, weights: Path | None = None) -> list[Path]:
+    """Return where the graphs of a model may be described: beside these weights, or the usual ones."""
+    places = ([] if weights is None else [weights]) + weights_places(entry)
+    return [place.with_suffix(DESCRIPTION_SUFFIX) for place in places]
+
+
+def has_graphs(entry: ModelEntry) -> bool:
+    """Tell whether a model can run without PyTorch."""
+    return any(description.is_file() for description in graph_descriptions(entry))
 
 
 def how_to_get(entry: ModelEntry) -> str:

@@ -22,7 +22,6 @@ from onnx import ModelProto, TensorProto, numpy_helper
 from onnxscript import ir, optimizer
 from torch import Tensor, nn
 
-from codectool.engines.onnx_engine import DESCRIPTION_SUFFIX
 from codectool.nn.layer import Layer, State
 from codectool.nn.quantizer import ResidualVectorQuantizer
 
@@ -112,20 +111,18 @@ class TracedGraph:
     weights: dict[str, list[int]]
 
 
-def write_graphs(codec: Codec, config: Mapping[str, Any], channels: int, weights: Path) -> Path:
-    """Write a codec's graphs beside its weights, and a file that describes them; return its path.
+def write_graphs(codec: Codec, config: Mapping[str, Any], channels: int, description: Path) -> None:
+    """Write a codec's graphs, and beside them a file that describes them, `NAME.graphs.json`.
 
     Raises ValueError for a codec that looks ahead, or has a part without a translation.
     """
     halves = {"encoder": trace_encoder(codec, channels), "decoder": trace_decoder(codec, channels)}
     content: dict[str, Any] = {"config": dict(config)}
     for name, half in halves.items():
-        path = weights.with_suffix(f".{name}.onnx")
+        path = description.with_name(f"{description.name.partition('.')[0]}.{name}.onnx")
         onnx.save(half.model, path)
         content[name] = {"file": path.name, "facts": half.facts, "weights": half.weights}
-    description = weights.with_suffix(DESCRIPTION_SUFFIX)
     description.write_text(json.dumps(content, indent=1) + "\n")
-    return description
 
 
 def trace_encoder(codec: Codec, channels: int) -> TracedGraph:
