@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+SECONDS_IN_HOUR = 3600
+PROGRESS = "{percentage:3.0f} % |{bar}| {n_fmt} of {total_fmt} files{postfix}, {remaining} left"
 WORKERS_MAX = 60  # Windows waits for 63 at once
 OPTIONS = (
     click.option("-r", "--recursive", is_flag=True, help="Folder: with its subfolders."),
@@ -158,7 +160,7 @@ def _shown(report: Report, files: int, quiet: bool, listing: bool) -> Iterator[C
     from tqdm import tqdm
 
     hidden = quiet or listing or not sys.stderr.isatty()
-    with tqdm(total=files, unit=" files", disable=hidden, leave=False) as bar:
+    with tqdm(total=files, bar_format=PROGRESS, disable=hidden, leave=False) as bar:
 
         def record(outcome: Outcome) -> None:
             report.add(outcome)
@@ -173,7 +175,8 @@ def _shown(report: Report, files: int, quiet: bool, listing: bool) -> Iterator[C
                 if outcome.error is None or warning not in outcome.error:
                     bar.clear()
                     say(f"warning: {warning}")
-            bar.set_postfix_str(f"{report.times_real_time:.0f} times real time", refresh=False)
+            hours_a_second = report.times_real_time / SECONDS_IN_HOUR
+            bar.set_postfix_str(f"{hours_a_second:.2g} h of audio a second", refresh=False)
             bar.update()
 
         yield record

@@ -136,6 +136,12 @@ def show(text: str | bytes) -> None:
         click.echo(text)
 
 
+def bar(share: float, width: int = 40) -> str:
+    """Return a bar for a part of the whole, of characters that stdout can print."""
+    block = "█" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"
+    return block * round(width * share)
+
+
 def say(message: str, quiet: bool = False) -> None:
     """Print a message for the user on stderr, apart from data; it is no error if nobody reads it."""
     if not quiet:

@@ -83,7 +83,7 @@ def shades_of(codes: Codes, weights: Path) -> NDArray[np.uint8]:
     for level, codebook in enumerate(codebooks[: len(codes)]):
         entries = codebook[codes[level]].astype(np.float64)
         entries -= entries.mean(axis=0)
-        main = np.linalg.svd(entries, full_matrices=False)[2][0]
+        main = np.linalg.eigh(entries.T @ entries)[1][:, -1]
         places = entries @ (main * np.sign(main.sum() or 1.0))
         _, ranks = np.unique(places, return_inverse=True)
         shades[level] = np.round(255 * ranks / max(1, ranks.max()))
