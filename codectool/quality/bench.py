@@ -225,7 +225,7 @@ def _packed(model: LoadedModel, codes: Codes) -> bytes:
     )
     writer = Writer(stream, header)
     writer.write_codes(codes[None])
-    writer.finish(0)
+    writer.finish(codes.shape[1] * entry.hop_samples)
     return stream.getvalue()
 
 
