@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from codectool import pipeline
-from codectool.audio.mix import mix_to_mono
 from codectool.audio.pcm import Block
-from codectool.audio.resample import Resampler
 from codectool.audio.sink import open_sink
-from codectool.audio.source import open_source
-from codectool.container import Codes, Header, Reader, Writer
-from codectool.container.header import PACKET_FRAMES
+from codectool.container import Codes
 from codectool.engines.torch_engine import on_threads
 from codectool.errors import CodecError, UsageError
 from codectool.models.loaded import LoadedModel
 from codectool.models.loading import load
 from codectool.models.registry import DEFAULT_MODEL, find
 from codectool.pipeline import DecodeJob, EncodeJob
+from codectool.quality.bench_splits import RECORDING_CHANNELS, RECORDING_RATE_HZ, median_s, splits
 from codectool.sessions.streaming import DecoderSession, EncoderSession
 
-RECORDING_RATE_HZ, RECORDING_CHANNELS = 48_000, 2  # what most recordings are: read, mixed and resampled
-PIECE_S = 8.0  # of what is timed part by part: as long as blocks that are computed together
 # Not by getrusage, which counts what the parent had before the process became another.
 PEAK_MEMORY = """
 import pathlib, sys
@@ -84,7 +74,7 @@ def bench(job: BenchJob) -> BenchResult:
         raise UsageError("at least 1 second, 1 round and 1 thread are needed")
     if job.threads is not None:
         torch.set_num_threads(job.threads)
-    model = load(job.model, job.weights, job.device, job.precision)
+    model = load(job.model, job.weights, job.device, job.precision, job.engine)
     recording = made_up(job.duration_s, RECORDING_RATE_HZ, RECORDING_CHANNELS)
     audio = made_up(job.duration_s, model.entry.sample_rate_hz, 1)
     result = BenchResult()
@@ -92,6 +82,7 @@ def bench(job: BenchJob) -> BenchResult:
         "model": model.entry.name,
         "device": job.device,
         "precision": job.precision,
+        "engine": model.engine,
         "threads": torch.get_num_threads(),
         "joined_blocks": model.joins_blocks,
         "levels": job.levels,
@@ -99,7 +90,9 @@ def bench(job: BenchJob) -> BenchResult:
     }
     result.facts |= _in_memory(job, model, audio)
     result.facts |= _files(job, model, recording)
-    result.encode_split_ms, result.decode_split_ms = _splits(job, model, recording)
+    result.encode_split_ms, result.decode_split_ms = splits(
+        model, recording, job.levels, job.device, job.rounds
+    )
     result.facts |= _latencies(job, model, audio)
     result.facts |= _start(job)
     return result
@@ -112,16 +105,6 @@ def made_up(duration_s: float, rate_hz: int, channels: int) -> Block:
     noise = np.random.default_rng(0).standard_normal((channels, samples), dtype=np.float32)
     audio: Block = noise * swell
     return audio
-
-
-def median_s(function: Callable[[], object], rounds: int) -> float:
-    """Return the median of the times that so many calls take, after one that is not counted."""
-    times_s = []
-    for _ in range(rounds + 1):
-        started_s = time.perf_counter()
-        function()
-        times_s.append(time.perf_counter() - started_s)
-    return statistics.median(times_s[1:])
 
 
 def _in_memory(job: BenchJob, model: LoadedModel, audio: Block) -> dict[str, float]:
@@ -162,76 +145,6 @@ def _files(job: BenchJob, model: LoadedModel, recording: Block) -> dict[str, flo
         "process_encode_times_real_time": job.duration_s / process_s,
         "process_peak_memory_mib": float(peak_kib or 0) / 1024,
     }
-
-
-def torch_codec(model: LoadedModel) -> Any:
-    """Return the torch module of a model that PyTorch runs."""
-    return getattr(model.encoder, "codec")  # noqa: B009 (only that engine has one)
-
-
-def _splits(job: BenchJob, model: LoadedModel, recording: Block) -> tuple[dict[str, float], dict[str, float]]:
-    """Time each part of both loops alone, on one thread."""
-    seconds = min(PIECE_S, job.duration_s)
-    recording = recording[:, : round(seconds * RECORDING_RATE_HZ)]
-    model_hz, hop, codec = model.entry.sample_rate_hz, model.entry.hop_samples, torch_codec(model)
-    audio = Resampler(RECORDING_RATE_HZ, model_hz, 1).push(mix_to_mono(recording))
-    with tempfile.TemporaryDirectory() as folder, on_threads(1), torch.inference_mode():
-        x = torch.from_numpy(audio[:, : audio.shape[1] // hop * hop, None]).to(job.device)
-        latents = codec.encoder.step(x, codec.encoder.initial_state(1))[0]
-        codes = codec.quantizer.encode(latents, job.levels)
-        packed = _packed(model, codes)
-        path = Path(folder, "a.wav")
-        _write_wav(path, recording)
-        encode = {
-            "read_and_mix": lambda: _read_wav(path),
-            "resample": lambda: Resampler(RECORDING_RATE_HZ, model_hz, 1).push(recording[:1]),
-            "network": lambda: codec.encoder.step(x, codec.encoder.initial_state(1))[0].cpu(),
-            "rvq": lambda: codec.quantizer.encode(latents, job.levels).cpu(),
-            "container": lambda: _packed(model, codes),
-        }
-        decode = {
-            "container": lambda: list(Reader(io.BytesIO(packed))),
-            "rvq": lambda: codec.quantizer.decode(codes).cpu(),
-            "network": lambda: codec.decoder.step(latents, codec.decoder.initial_state(1))[0].cpu(),
-            "resample": lambda: Resampler(model_hz, RECORDING_RATE_HZ, 1).push(audio),
-            "write": lambda: _write_wav(path, recording[:1]),
-        }
-        encode_ms, decode_ms = (
-            {name: 1000 * median_s(part, job.rounds) / seconds for name, part in parts.items()}
-            for parts in (encode, decode)
-        )
-    return encode_ms, decode_ms
-
-
-def _read_wav(path: Path) -> list[Block]:
-    with open_source(path) as source:
-        return [mix_to_mono(block) for block in source.blocks()]
-
-
-def _write_wav(path: Path, audio: Block) -> None:
-    with open_sink(path, rate_hz=RECORDING_RATE_HZ, channels=audio.shape[0], overwrite=True) as sink:
-        sink.write(audio)
-
-
-def _packed(model: LoadedModel, codes: Tensor) -> bytes:
-    """Return a file of codes `[1, levels, frames]`."""
-    entry, stream = model.entry, io.BytesIO()
-    header = Header(
-        model=entry.name,
-        fingerprint=model.fingerprint,
-        model_rate_hz=entry.sample_rate_hz,
-        hop_samples=entry.hop_samples,
-        bits_per_code=entry.code_bits,
-        levels=codes.shape[1],
-        streams=1,
-        original_rate_hz=entry.sample_rate_hz,
-        original_channels=1,
-        frames_per_packet=PACKET_FRAMES,
-    )
-    writer = Writer(stream, header)
-    writer.write_codes(codes.cpu().numpy().astype(np.uint16))
-    writer.finish(0)
-    return stream.getvalue()
 
 
 def _latencies(job: BenchJob, model: LoadedModel, audio: Block) -> dict[str, float]:
