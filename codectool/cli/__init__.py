@@ -5,43 +5,47 @@ from __future__ import annotations
 import click
 
 from codectool import __version__
-from codectool.cli.bench import bench
-from codectool.cli.completion import completion
-from codectool.cli.convert import convert
-from codectool.cli.decode import decode
-from codectool.cli.encode import encode
-from codectool.cli.eval import eval_command
-from codectool.cli.info import info
-from codectool.cli.listen import listen
-from codectool.cli.models import models
-from codectool.cli.tokenize import tokenize
-from codectool.cli.tokens import tokens
-from codectool.cli.trim import trim
-from codectool.cli.verify import verify
+from codectool.cli.sections import Program
+
+COMMANDS = {
+    "Sound": {
+        "encode": "codectool.cli.encode:encode",
+        "decode": "codectool.cli.decode:decode",
+        "play": "codectool.cli.play:play",
+    },
+    "Encoded files, without a model": {
+        "info": "codectool.cli.info:info",
+        "verify": "codectool.cli.verify:verify",
+        "trim": "codectool.cli.trim:trim",
+        "tag": "codectool.cli.tag:tag",
+        "convert": "codectool.cli.convert:convert",
+    },
+    "Tokens": {
+        "tokens": "codectool.cli.tokens:tokens",
+        "tokenize": "codectool.cli.tokenize:tokenize",
+    },
+    "Quality and speed": {
+        "eval": "codectool.cli.eval:eval_command",
+        "listen": "codectool.cli.listen:listen",
+        "bench": "codectool.cli.bench:bench",
+    },
+    "This program": {
+        "models": "codectool.cli.models:models",
+        "completion": "codectool.cli.completion:completion",
+        "version": "codectool.cli.about:version",
+        "help": "codectool.cli.about:help_command",
+    },
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="codec", message="%(prog)s %(version)s")
+@click.group(
+    cls=Program,
+    commands_by_section=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", prog_name="codec", message="%(prog)s %(version)s")
 def cli() -> None:
     """Compress speech and music to 0.75-24 kbps with a neural codec, and back.
 
     Files of this version can be read by this version: until 1.0 the format and the weights may still change.
     """
-
-
-for command in (
-    encode,
-    decode,
-    info,
-    verify,
-    trim,
-    tokens,
-    tokenize,
-    convert,
-    models,
-    eval_command,
-    listen,
-    bench,
-    completion,
-):
-    cli.add_command(command)

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 @click.option(
     "--strict", is_flag=True, help="Write nothing if IN is damaged; from pipe to pipe, nothing after damage."
 )
+@click.option(
+    "--header-from",
+    type=click.Path(path_type=Path),
+    metavar="OTHER",
+    help="Read IN, whose header is lost, with that of a file encoded alike: same options, rate and channels.",
+)
 @model_options(None)
 @language_model_options
 @click.option("--to", metavar="SUFFIX", help="Folder: what outputs are, as flac or ogg [default: wav].")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from codectool.container.opening import AnyHeader, open_reader
+from codectool.container.reader import Reader
 from codectool.container.summary import Summary, scan
-from codectool.container.trimming import trim
+from codectool.container.trimming import copy, trim
+from codectool.container.writer import Writer
 from codectool.errors import UsageError
 from codectool.files.inputs import open_input, refuse_same
 from codectool.files.outputs import open_output
@@ -20,6 +23,20 @@ class TrimJob:
     target: str
     levels: int | None = None
     rate_bps: float | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class TagJob:
+    """Which tags of a file to change: an empty text drops one, and `clear` all that are not named.
+
+    The target may be the source itself.
+    """
+
+    source: str
+    target: str
+    tags: Mapping[str, str]
+    clear: bool = False
     overwrite: bool = False
 
 
@@ -40,6 +57,27 @@ def trim_file(job: TrimJob) -> int:
         levels = job.levels if job.levels is not None else _levels_for(reader.header, job.rate_bps or 0.0)
         with open_output(job.target, overwrite=job.overwrite) as output:
             return trim(reader, output, levels)
+
+
+def tag_file(job: TagJob) -> dict[str, str]:
+    """Write a copy with other tags, the same codes and header; return the tags.
+
+    Their names mean the same in capitals or not. UsageError for tags that cannot be and for version 0, which
+    has none; DataError when the file is damaged.
+    """
+    with open_input(job.source) as stream:
+        reader = open_reader(stream)
+        if not isinstance(reader, Reader):
+            raise UsageError(f"{job.source}: version 0 has no tags; convert it to version 1 first")
+        with open_output(job.target, overwrite=job.overwrite) as output:
+            writer = Writer(output, reader.header)
+            return copy(reader, writer, tags=lambda found: _changed(found, job))
+
+
+def _changed(found: Mapping[str, str], job: TagJob) -> dict[str, str]:
+    kept = {} if job.clear else {name.lower(): text for name, text in found.items()}
+    changed = {**kept, **{name.strip().lower(): text for name, text in job.tags.items()}}
+    return {name: text for name, text in changed.items() if text}
 
 
 def _levels_for(header: AnyHeader, rate_bps: float) -> int:

@@ -149,12 +149,20 @@ def read_header(stream: BinaryIO, start: bytes = b"") -> Header:
         raise DataError(f"the file ends inside its header, at byte {len(start) + len(rest)}: get it again")
     body, checksum = rest[: -CHECKSUM.size], rest[-CHECKSUM.size :]
     if len(body) < FIELDS.size or checksum != CHECKSUM.pack(zlib.crc32(start + body)):
-        raise DataError("the file header is damaged, so nothing after it can be trusted: get the file again")
-    return _parse(body)
+        raise DataError(
+            "the file header is damaged, so nothing after it can be trusted: get the file again, or read it "
+            "with the header of another file that was encoded alike"
+        )
+    return parse_header(body)
 
 
-def _parse(body: bytes) -> Header:
-    """Return the header from its bytes between the length and the checksum, which was good."""
+def parse_header(body: bytes) -> Header:
+    """Return the header from its bytes between the length and the checksum, which was good.
+
+    DataError for features not known here, and for what cannot be.
+    """
+    if len(body) < FIELDS.size:
+        raise DataError("the file header is shorter than its fields: the writer is at fault")
     flags, fingerprint, model_rate_hz, hop, bits, levels, streams, rate_hz, channels, frames, name_bytes = (
         FIELDS.unpack_from(body)
     )
@@ -180,6 +188,11 @@ def _parse(body: bytes) -> Header:
         )
     except UsageError as error:
         raise DataError(f"the file header is impossible: {error}") from error
+
+
+def is_other_audio(start: bytes) -> bool:
+    """Return whether data begins like audio of another format."""
+    return start.startswith((b"RIFF", b"RF64", b"fLaC", b"OggS"))
 
 
 def _foreign(start: bytes) -> str:

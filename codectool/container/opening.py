@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import BinaryIO, TypeAlias
 
 from codectool.container.header import Header
 from codectool.container.reader import Reader
 from codectool.container.v0 import MAGIC, HeaderV0
 from codectool.container.v0_reader import LanguageModelFinder, ReaderV0
+from codectool.errors import DataError
 from codectool.files.lookahead import read_up_to
 
 AnyHeader: TypeAlias = Header | HeaderV0
 AnyReader: TypeAlias = Reader | ReaderV0
 
 
-def open_reader(stream: BinaryIO, language_model: LanguageModelFinder | None = None) -> AnyReader:
+def open_reader(
+    stream: BinaryIO, language_model: LanguageModelFinder | None = None, header: Header | None = None
+) -> AnyReader:
     """Return the reader for the version that the header states; DataError if it is damaged or foreign.
 
-    `language_model` gives the model that entropy-coded codes of version 0 need.
+    `language_model` gives the model that entropy-coded codes of version 0 need; `header`, of a version 1 file
+    that was encoded alike, is used instead of the file's own.
     """
+    origin = stream.tell() if stream.seekable() else None
     start = read_up_to(stream, len(MAGIC))
-    if start == MAGIC:
+    if header is not None or start != MAGIC:
+        return Reader(stream, start, header)
+    try:
         return ReaderV0(stream, start, language_model)
-    return Reader(stream, start)
+    except DataError as error:
+        if origin is None:
+            raise
+        stream.seek(origin)
+        with suppress(DataError):  # else it was version 0 indeed
+            return Reader(stream)  # whose version is a flipped bit
+        raise error

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
 from codectool.container.bits import Codes
-from codectool.container.header import CHECKSUM, read_header
+from codectool.container.finding import Found, find_header
+from codectool.container.header import CHECKSUM, Header
 from codectool.container.packets import (
     HEAD,
     OVERHEAD_BYTES,
@@ -56,8 +57,9 @@ class Reader:
     """Reads one file; iterating yields Audio and Gap in the order of time, as soon as their bytes are there.
 
     The stream may be a pipe that gives a byte at a time, of which `start` was read already. It is read ahead,
-    and never closed. A damaged or foreign header raises DataError here; later damage is a Gap, never an
-    exception. Errors of the stream itself pass through.
+    and never closed. A foreign header, or one damaged beyond repair, raises DataError here, unless `header`
+    is given to read the file with instead; later damage is a Gap, never an exception. Errors of the stream
+    itself pass through.
 
     A last packet without frames makes no Audio: it only sets `total_samples` and `tags`. So a recording
     without frames yields nothing.
@@ -72,20 +74,23 @@ class Reader:
         complete: True once the last packet was read, nothing follows it, and there was no gap.
     """
 
-    def __init__(self, stream: BinaryIO, start: bytes = b"") -> None:
+    def __init__(self, stream: BinaryIO, start: bytes = b"", header: Header | None = None) -> None:
         self._stream = stream
-        self._origin = stream.tell() - len(start) if stream.seekable() else None
-        self.header = read_header(stream, start)
+        origin = stream.tell() - len(start) if stream.seekable() else None
+        found = find_header(stream, start) if header is None else _with_header(stream, start, header)
+        # With another file's header it is not known where this one's ends.
+        self._origin = None if origin is None or header is not None else origin + found.foreign_bytes
+        self.header = found.header
         self.total_samples: int | None = None
         self.tags: dict[str, str] = {}
         self.gaps: list[Gap] = []
         self.gap_count = 0
         self.packets = 0
         self.complete = False
-        self._source = ByteSource(stream, self.header.size_bytes)
+        self._source = found.source
         self._next_index = 0  # audio packets accounted for
         self._held_tags: tuple[int, dict[str, str]] | None = None  # sequence number, tags
-        self._damage: str | None = None  # the first since the last event
+        self._damage = found.damage  # the first since the last event
         self._failed_bytes = 0
         self._finished = False
 
@@ -239,3 +244,10 @@ class Reader:
         if len(self.gaps) < GAPS_KEPT:
             self.gaps.append(gap)
         return gap
+
+
+def _with_header(stream: BinaryIO, start: bytes, header: Header) -> Found:
+    """Return the header of another file, and all bytes of this one, in which packets are looked for."""
+    source = ByteSource(stream, 0)
+    source.ahead += start
+    return Found(header, source, 0, "the header of another file was used")

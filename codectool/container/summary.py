@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import BinaryIO
 
 from codectool.container.fit import is_overlong, misfit
+from codectool.container.header import Header
 from codectool.container.opening import AnyHeader, AnyReader, open_reader
 from codectool.container.reader import Audio, Gap
 from codectool.container.v0 import HeaderV0
@@ -73,12 +74,14 @@ class Summary:
         }
 
 
-def scan(stream: BinaryIO) -> Summary:
+def scan(stream: BinaryIO, header: Header | None = None) -> Summary:
     """Read a file to its end, check all of it, and sum it up, in memory that does not grow with it.
+
+    `header` is as for `open_reader`.
 
     Raises DataError if the header is damaged, foreign or none of the model; later damage is in the summary.
     """
-    reader = open_reader(stream)
+    reader = open_reader(stream, header=header)
     if problem := misfit(reader.header):
         raise DataError(problem)
     frames: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -36,16 +36,23 @@ def trim(reader: AnyReader, target: BinaryIO, levels: int) -> int:
     return writer.bytes_written
 
 
-def copy(reader: AnyReader, writer: Writer | WriterV0, levels: int | None = None) -> None:
-    """Write all codes of a file, or those of its first levels, with a writer, and finish.
+def copy(
+    reader: AnyReader,
+    writer: Writer | WriterV0,
+    levels: int | None = None,
+    tags: Callable[[Mapping[str, str]], dict[str, str]] = dict,
+) -> dict[str, str]:
+    """Write all codes of a file, or those of its first levels, with a writer, and finish; return its tags.
 
-    Raises DataError at the first damage, with part of it written.
+    `tags` makes them of those that the file has, which come last. Raises DataError at the first damage, with part of it written.
     """
     for audio in _whole(reader):
         writer.write_codes(audio.codes[:, :levels], audio.scale)
     if reader.total_samples is None:
         raise DataError("the file ends before its last packet")
-    writer.finish(reader.total_samples, reader.tags)
+    written = tags(reader.tags)
+    writer.finish(reader.total_samples, written)
+    return written
 
 
 def codes_of(reader: AnyReader) -> npt.NDArray[np.int16]:

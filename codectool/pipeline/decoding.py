@@ -12,7 +12,17 @@ import numpy as np
 
 from codectool.audio.pcm import Block
 from codectool.audio.sink import open_sink
-from codectool.container import AnyHeader, AnyReader, Gap, HeaderV0, Summary, open_reader, scan
+from codectool.container import (
+    AnyHeader,
+    AnyReader,
+    Gap,
+    Header,
+    HeaderV0,
+    Summary,
+    open_reader,
+    read_header,
+    scan,
+)
 from codectool.container.fit import misfit
 from codectool.errors import DataError, UsageError, WeightsError
 from codectool.files.inputs import open_input, refuse_same
@@ -34,6 +44,7 @@ class DecodeJob:
         subtype: how samples are written, by libsndfile's names; None for the format's own.
         raw: the coding of headerless PCM to write instead of a format.
         strict: whether damage is an error, and nothing is written.
+        header_from: a file that was encoded alike, whose header is used instead of the source's own.
         start_s, duration_s: ask for a part only; without a duration, for all from there on.
     """
 
@@ -50,6 +61,7 @@ class DecodeJob:
     strict: bool = False
     start_s: float = 0.0
     duration_s: float | None = None
+    header_from: Path | None = None
     language_model: Path | None = None
     language_model_threads: int = 1
 
@@ -83,8 +95,11 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
     started_s = time.perf_counter()
     refuse_same(job.source, job.target)
     with open_input(job.source) as stream:
-        summary = _look_ahead(stream)
-        reader = open_reader(stream, language_model_of(job))
+        given = None if job.header_from is None else _header_of(job.header_from)
+        summary = _look_ahead(stream, given)
+        if given is not None and summary is not None and not summary.packets:
+            raise DataError(f"no packet fits the header of {job.header_from}: take a file encoded alike")
+        reader = open_reader(stream, language_model_of(job), given)
         header = reader.header
         part = _part(job, header, summary)
         if job.strict and summary is not None and summary.gaps:
@@ -138,8 +153,11 @@ def decode_part(job: DecodeJob, loader: Loader = load) -> tuple[Block, int]:
     Its target is not looked at; the errors are those of `decode`.
     """
     with open_input(job.source) as stream:
-        summary = _look_ahead(stream)
-        reader = open_reader(stream, language_model_of(job))
+        given = None if job.header_from is None else _header_of(job.header_from)
+        summary = _look_ahead(stream, given)
+        if given is not None and summary is not None and not summary.packets:
+            raise DataError(f"no packet fits the header of {job.header_from}: take a file encoded alike")
+        reader = open_reader(stream, language_model_of(job), given)
         header = reader.header
         part = _part(job, header, summary)
         if job.strict and summary is not None and summary.gaps:
@@ -152,12 +170,18 @@ def decode_part(job: DecodeJob, loader: Loader = load) -> tuple[Block, int]:
         return np.concatenate([none, *blocks], axis=1), header.original_rate_hz
 
 
-def _look_ahead(stream: BinaryIO) -> Summary | None:
+def _header_of(path: Path) -> Header:
+    """Return the header of another version 1 file."""
+    with open_input(path) as stream:
+        return read_header(stream)
+
+
+def _look_ahead(stream: BinaryIO, header: Header | None) -> Summary | None:
     """Read a file to its end first, which takes no time beside decoding: tags and damage are then known."""
     if not stream.seekable():
         return None
     origin = stream.tell()
-    summary = scan(stream)
+    summary = scan(stream, header)
     stream.seek(origin)
     return summary
 

@@ -131,3 +131,21 @@ def test_info_of_a_damaged_file_shows_what_is_lost(codec: Codec, coded: bytes) -
     assert facts["complete"] is False
     (gap,) = facts["damage"]
     assert (gap["first_frame"], gap["frames"]) == (PACKET_FRAMES, PACKET_FRAMES)
+
+
+def test_a_lost_header_is_lent_by_another_file(codec: Codec, write_wav: Callable[..., Path]) -> None:
+    write_wav("a.wav", samples=3 * RATE_HZ)
+    write_wav("b.wav", samples=100)
+    for name in "ab":
+        assert codec("encode", f"{name}.wav", f"{name}.ecdc").code == 0
+    codec("encode", "b.wav", "other.ecdc", "-b", "3k")
+    codec("decode", "a.ecdc", "whole.wav")
+    data = Path("a.ecdc").read_bytes()
+    Path("a.ecdc").write_bytes(bytes(46) + data[46:])
+    assert codec("decode", "a.ecdc", "back.wav").code == 3
+    assert codec("decode", "a.ecdc", "back.wav", "--header-from", "b.ecdc").code == 3
+    np.testing.assert_array_equal(read_wav("back.wav"), read_wav("whole.wav"))
+    Path("back.wav").unlink()
+    refused = codec("decode", "a.ecdc", "back.wav", "--header-from", "other.ecdc")
+    assert (refused.code, Path("back.wav").exists()) == (3, False)
+    assert "no packet fits the header of other.ecdc" in refused.complaint()

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
 from typing import Any
 
+import numpy as np
 import pytest
 
-from codectool.container import Header, read_header
+from codectool.container import Audio, Gap, Header, Reader, open_reader, read_header, scan
 from codectool.errors import DataError, UsageError
 
-from .samples import Pipe, make_header
+from .samples import Pipe, make_codes, make_file, make_header
 
 HEADERS = [
     make_header(),
@@ -73,6 +75,60 @@ def test_every_flipped_bit_is_found(bit: int) -> None:
     data[bit // 8] ^= 1 << bit % 8
     with pytest.raises(DataError):
         read_header(io.BytesIO(data + bytes(300)))
+
+
+@pytest.mark.parametrize("bit", range(8 * make_header().size_bytes))
+def test_every_flipped_bit_is_put_right_and_reported(bit: int) -> None:
+    header = make_header()
+    data = bytearray(make_file(header, make_codes(header, 100)))
+    data[bit // 8] ^= 1 << bit % 8
+    summary = scan(io.BytesIO(data))
+    assert (summary.header, summary.frames, summary.complete) == (header, 100, False)
+    (gap,) = summary.gaps
+    assert (gap.frames, gap.reason) == (0, f"a bit of the file header was flipped, at byte {bit // 8}")
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_more_flipped_bits_are_never_put_right_to_something_else(seed: int) -> None:
+    header, chance = make_header(), random.Random(seed)
+    data = bytearray(make_file(header, make_codes(header, 10)))
+    for bit in chance.sample(range(8 * header.size_bytes), chance.choice([2, 3])):
+        data[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(DataError):
+        scan(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("count", [1, 70, 65_536])
+def test_foreign_bytes_before_the_header_are_passed_over(count: int) -> None:
+    header = make_header()
+    codes = make_codes(header, 300)
+    foreign = (b"ECDC\1 not a header " * 4000)[:count]
+    stream = io.BytesIO(foreign + make_file(header, codes))
+    reader = open_reader(stream)
+    assert isinstance(reader, Reader)
+    first, *rest = reader
+    assert first == Gap(0, 0, f"{count} foreign bytes stand before the file header")
+    assert sum(event.codes.shape[2] for event in rest if isinstance(event, Audio)) == 300
+    reader.seek(200)
+    (audio, *_) = reader
+    assert isinstance(audio, Audio)
+    np.testing.assert_array_equal(audio.codes, codes[:, :, audio.first_frame :][:, :, : audio.codes.shape[2]])
+
+
+def test_foreign_bytes_beyond_the_limit_are_foreign_data() -> None:
+    with pytest.raises(DataError, match=r"not an \.ecdc file"):
+        open_reader(io.BytesIO(bytes(65_537) + make_file(make_header(), make_codes(make_header(), 3))))
+
+
+def test_the_header_of_another_file_reads_what_is_alike_only() -> None:
+    header = make_header()
+    data = bytearray(make_file(header, make_codes(header, 100)))
+    data[: header.size_bytes] = bytes(header.size_bytes)
+    summary = scan(io.BytesIO(data), header)
+    assert (summary.frames, summary.complete) == (100, False)
+    assert summary.gaps[0].frames == 0
+    other = scan(io.BytesIO(data), make_header(original_rate_hz=8000))
+    assert (other.frames, other.packets) == (0, 0)
 
 
 def test_every_cut_is_found() -> None:
