@@ -7,9 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from codectool.audio.pcm import Block
 from codectool.audio.sink import open_sink
 from codectool.container import Header, Reader, Writer
 from codectool.errors import CodecError, DataError, UsageError, WeightsError
@@ -17,7 +14,6 @@ from codectool.models.loaded import LoadedModel
 from codectool.models.loading import load
 from codectool.models.registry import find
 from codectool.pipeline.decode_loop import decode_blocks
-from codectool.tokens.layouts import Codes
 from codectool.tokens.reading import open_shards
 from codectool.tokens.records import Description, Record
 from codectool.tokens.tar_formats import member_name
@@ -71,17 +67,6 @@ def decode_tokens(job: DecodeTokensJob, progress: Callable[[float], None] | None
             if progress is not None:
                 progress(result.duration_s)
     return result
-
-
-def sound_of(codes: Codes, description: Description, model: LoadedModel, samples: int | None = None) -> Block:
-    """Return the audio `[channels, samples]` of codes `[levels, frames]` at the model's rate.
-
-    Without `samples` it is as long as the frames are.
-    """
-    length = codes.shape[1] * description.hop_samples if samples is None else samples
-    record = Record("codes", codes, length, description.model_rate_hz, model.entry.channels)
-    blocks = decode_blocks(_reader(record, description), model)
-    return np.concatenate([np.zeros((model.entry.channels, 0), np.float32), *blocks], axis=1)
 
 
 def _decode(
