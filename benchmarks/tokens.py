@@ -76,15 +76,14 @@ def encodec_seconds(paths: list[Path]) -> float:
     from codectool.audio.source import open_source
     from tests.peers.reference import reference_package
 
-    with reference_package() as encodec:
-        model = encodec.EncodecModel.encodec_model_24khz(pretrained=False).eval()
-        model.set_target_bandwidth(6.0)
-        started_s = time.perf_counter()
-        for path in paths:
-            with open_source(path) as source, torch.inference_mode():
-                audio = np.concatenate(list(source.blocks()), axis=1)
-                model.encode(torch.from_numpy(audio)[None])
-        return time.perf_counter() - started_s
+    model = reference_package().EncodecModel.encodec_model_24khz(pretrained=False).eval()
+    model.set_target_bandwidth(6.0)
+    started_s = time.perf_counter()
+    for path in paths:
+        with open_source(path) as source, torch.inference_mode():
+            audio = np.concatenate(list(source.blocks()), axis=1)
+            model.encode(torch.from_numpy(audio)[None])
+    return time.perf_counter() - started_s
 
 
 def speed(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]:

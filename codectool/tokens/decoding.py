@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from codectool.audio.sink import open_sink
+from codectool.audio.source import open_source
 from codectool.container import Header, Reader, Writer
 from codectool.errors import CodecError, DataError, UsageError, WeightsError
 from codectool.models.loaded import LoadedModel
@@ -46,8 +47,9 @@ class DecodedTokens:
 def decode_tokens(job: DecodeTokensJob, progress: Callable[[float], None] | None = None) -> DecodedTokens:
     """Write an audio file for each recording of a data set, of the rate and exactly the length it had.
 
-    Raises WeightsError when the weights are not those that made the codes, DataError for a damaged shard;
-    what is wrong with one recording is in the result.
+    What is there already is left, unless it is to be overwritten. Raises WeightsError when the weights are not
+    those that made the codes, DataError for a damaged shard; what is wrong with one recording is in the
+    result.
     """
     result = DecodedTokens()
     model: LoadedModel | None = None
@@ -58,7 +60,8 @@ def decode_tokens(job: DecodeTokensJob, progress: Callable[[float], None] | None
             target = Path(job.target) / f"{member_name(record.key)}{job.suffix}"
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _decode(record, shard.description, model, target, job)
+                if job.overwrite or not _is_there(target, record):
+                    _decode(record, shard.description, model, target, job)
             except (CodecError, OSError) as error:
                 result.errors.append(f"{record.key}: {error}")
                 continue
@@ -67,6 +70,17 @@ def decode_tokens(job: DecodeTokensJob, progress: Callable[[float], None] | None
             if progress is not None:
                 progress(result.duration_s)
     return result
+
+
+def _is_there(target: Path, record: Record) -> bool:
+    """Whether an output is there from a run before, with the rate and length of the recording."""
+    if not target.is_file():
+        return False
+    try:
+        with open_source(target) as found:
+            return (found.rate_hz, found.length_samples) == (record.sample_rate_hz, record.samples)
+    except CodecError:
+        return False
 
 
 def _decode(
