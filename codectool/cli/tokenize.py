@@ -102,6 +102,8 @@ def tokenize(
     from codectool.tokens.jobs import TokenizeJob
     from codectool.tokens.running import run
 
+    if check and source == "-":
+        raise click.UsageError("--check reads INPUT again, which stdin cannot be: name a file")
     job = TokenizeJob(
         source,
         target,
@@ -118,7 +120,7 @@ def tokenize(
             totals = run(job, tell, opened.enter_context(RayRunner(jobs, address)))
         else:
             totals = run(job, tell)
-    say(_summary(job.target, totals), quiet)
+    say(_summary(job.target, totals, job.part), quiet)
     differing = _check(job, check) if check else 0
     return 1 if totals.failed or differing else 0
 
@@ -169,7 +171,7 @@ def _shown(target: str, quiet: bool, lines: Any) -> Iterator[Tell]:
         yield tell
 
 
-def _summary(target: str, totals: Totals) -> str:
+def _summary(target: str, totals: Totals, part: tuple[int, int]) -> str:
     parts = [
         f"{target}: {totals.items} recordings, {totals.duration_s / 3600:.3f} hours, {totals.frames} frames",
         f"{totals.shards} shards",
@@ -179,7 +181,7 @@ def _summary(target: str, totals: Totals) -> str:
     if totals.failed:
         parts.append(f"{totals.failed} recordings failed")
     if not totals.complete:
-        parts.append("other parts are missing yet")
+        parts.append(f"this was part {part[0]}/{part[1]}, others are missing yet")
     return ", ".join(parts)
 
 

@@ -19,7 +19,7 @@ from codectool.pipeline.encoding import encode_pieces
 from codectool.pipeline.reading import Piece, pieces_of
 from codectool.sessions.batching import Clip, encode_clips
 from codectool.sessions.payloads import payload_encoder
-from codectool.tokens.inputs import Input
+from codectool.tokens.items import Input
 from codectool.tokens.layouts import Codes
 from codectool.tokens.records import Description, Record
 

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from codectool.errors import UsageError
-from codectool.tokens.inputs import Input
+from codectool.tokens.items import Input
 from codectool.tokens.jobs import TokenizeJob
 from codectool.tokens.processes import describe_job, work
 from codectool.tokens.records import Description

@@ -20,7 +20,7 @@ from codectool.files.streams import as_file_error
 from codectool.models.loaded import LoadedModel
 from codectool.tokens.encoding import encode_inputs
 from codectool.tokens.formats import Format
-from codectool.tokens.inputs import Input
+from codectool.tokens.items import Input
 from codectool.tokens.records import Description, Record
 from codectool.tokens.tar_formats import member_name
 

@@ -16,7 +16,7 @@ from codectool.models.loaded import LoadedModel
 from codectool.models.loading import load
 from codectool.models.registry import DEFAULT_MODEL, find
 from codectool.tokens.encoding import describe, encode_inputs
-from codectool.tokens.inputs import Input, Place
+from codectool.tokens.items import Input, Place
 from codectool.tokens.layouts import laid_out, vocabulary_of
 from codectool.tokens.records import Description, Record
 

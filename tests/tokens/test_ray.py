@@ -56,7 +56,8 @@ def test_two_nodes_write_what_one_process_does_though_one_dies(
         while time.monotonic() < deadline and not list((tmp_path / "ray").glob("*.tar")):
             time.sleep(0.01)
         cluster.remove_node(cluster.second, allow_graceful=False)
-        killed.set()
+        if len(list((tmp_path / "ray").glob("*.tar"))) < 12:
+            killed.set()
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -67,7 +68,7 @@ def test_two_nodes_write_what_one_process_does_though_one_dies(
     with RayRunner(2, cluster.address) as runner:
         totals = run(job, tell, runner)
     killer.join()
-    assert killed.is_set()
+    assert killed.is_set()  # in the middle
     assert sorted(told) == [f"shard-{number:06}.tar" for number in range(12)]
     assert (totals.items, totals.complete) == (24, True)
     assert files_of(tmp_path / "ray") == files_of(tmp_path / "one")

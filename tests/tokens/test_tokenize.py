@@ -80,7 +80,7 @@ class KilledAt(InThisProcess):
     """Ends after so many recordings were opened, in whatever shard that is."""
 
     def __init__(self, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        from codectool.tokens.inputs import Place
+        from codectool.tokens.items import Place
 
         opened = Place.open_audio
 
@@ -178,7 +178,7 @@ def test_failures_that_pass_can_be_tried_again(clips: Path, monkeypatch: pytest.
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr("codectool.tokens.inputs.open_source", broken)
+        patch.setattr("codectool.tokens.items.open_source", broken)
         assert tokenize(clips, "out").failed == 7
     assert tokenize(clips, "out").failed == 7
     assert tokenize(clips, "out", retry=True).items == 7
@@ -212,6 +212,24 @@ def test_a_manifest_passes_its_fields_through(clips: Path) -> None:
     tokenize("lists/plain.txt", "plain")
     told = [key.rpartition("-")[0] for key in sorted(ids("plain"))]
     assert told == ["clip000", "clip001"]  # and no folder
+
+
+def test_a_manifest_may_name_parts_of_recordings(clips: Path) -> None:
+    sound, rate_hz = soundfile.read(clips / "clip000.wav")
+    rows = [
+        {"audio": "clips/clip000.wav", "offset": 0.05, "duration": 0.02},
+        {"audio": "clips/clip000.wav", "offset": 0.01, "duration": 99},
+        {"audio": "clips/clip000.wav", "offset": 99, "duration": 1},
+    ]
+    Path("parts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert tokenize("parts.jsonl", "out").failed == 1
+    soundfile.write("00000050.wav", sound[800:1120], rate_hz)
+    soundfile.write("00000010.wav", sound[160:], rate_hz)
+    tokenize("000000*.wav", "cut")
+    for was, expected in zip(read("out"), read("cut"), strict=True):
+        assert was["id"] == f"clips/clip000-{expected['id']}"
+        assert was["samples"] == expected["samples"]
+        np.testing.assert_array_equal(was["codes"], expected["codes"])
 
 
 def test_no_path_is_told_unless_asked_for(clips: Path) -> None:
