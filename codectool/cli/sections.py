@@ -39,12 +39,12 @@ class Program(click.Group):
     `commands_by_section` maps a title to names, and a name to where its command is, as `module:attribute`.
     """
 
-    def __init__(
-        self, *args: Any, commands_by_section: dict[str, dict[str, str]], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, commands_by_section: dict[str, dict[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._sections = commands_by_section
-        self._places = {name: place for names in commands_by_section.values() for name, place in names.items()}
+        self._places = {
+            name: place for names in commands_by_section.values() for name, place in names.items()
+        }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the sections."""
