@@ -58,3 +58,23 @@ def test_every_command_works(tmp_path: Path) -> None:
     assert made
     for path in made:
         assert soundfile.info(path).duration > 1
+
+
+def test_the_python_works(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    (program,) = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    program += (
+        "\nassert decoded.shape == (1, len(audio)) and codes.shape[0] == 8 and part.shape == (1, 1.5 * rate)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
