@@ -47,8 +47,8 @@ class DecodedTokens:
 def decode_tokens(job: DecodeTokensJob, progress: Callable[[float], None] | None = None) -> DecodedTokens:
     """Write an audio file for each recording of a data set, of the rate and exactly the length it had.
 
-    What is there already is left, unless it is to be overwritten. Raises WeightsError when the weights are not
-    those that made the codes, DataError for a damaged shard; what is wrong with one recording is in the
+    What is there already is left, unless it is to be overwritten. Raises WeightsError when the weights are
+    not those that made the codes, DataError for a damaged shard; what is wrong with one recording is in the
     result.
     """
     result = DecodedTokens()

@@ -24,7 +24,7 @@ PATH_DIGITS = 8  # of a hash, in keys for files that lie elsewhere
 
 @dataclass(frozen=True)
 class Place:
-    """Where a recording is: a file, some bytes of it, or a row of a Parquet file; and which part of its sound.
+    """Where a recording is: a file, some bytes of one, or a row of Parquet; and which part of its sound.
 
     Attributes:
         path: the file.
