@@ -92,15 +92,15 @@ def make_page(job: ListenJob, progress: Progress = lambda _: None) -> PageResult
     entry = find(job.model)
     levels = _levels(job, entry)
     peers, notes = choose_peers(job.against)
-    keys, missing = available_metrics()
+    keys, missing = available_metrics() if job.scores != "none" else ((), ())
     keys = tuple(key for key in keys if job.scores == "all" or key not in SLOW_METRICS)
-    notes += missing if job.scores != "none" else ()
+    notes += missing
     sources = find_sources(job.paths)
     if len(sources) > RECORDINGS_MAX:
         raise UsageError(f"{len(sources)} recordings are too many for a page: give {RECORDINGS_MAX} at most")
     with open_atomic(job.target, overwrite=job.force) as file:
         model = load(job.model, job.weights, job.device, job.precision, job.engine)
-        maker = _Maker(model, levels, peers, keys if job.scores != "none" else ())
+        maker = _Maker(model, levels, peers, keys)
         recordings = []
         for source in sources:
             progress(source.name)
