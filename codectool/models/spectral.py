@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from codectool.models.family import Family
 from codectool.nn.convolution import CausalConvolution, ConvNeXtBlock, Pointwise
-from codectool.nn.layer import Chain, Layer
+from codectool.nn.layer import Chain, Fork, Layer
 from codectool.nn.quantizer import ResidualVectorQuantizer
 from codectool.nn.transform import Analysis, Synthesis
+from codectool.nn.wave import OTHERS, WaveNumbers, WaveSpectrum, log_loudness_of
 
 BLOCKS_LIMIT = 100  # a weights file says how many, and each takes memory before its weights are looked for
 
@@ -35,10 +36,14 @@ class Config:
     decoder_blocks: int = 8
     kernel: int = 7
     expansion: int = 3
+    wave_dim: int = 0  # the last of the latent's numbers, which carry the wave itself (nn.wave); 0: none
 
     def __post_init__(self) -> None:
         if max(self.encoder_blocks, self.decoder_blocks) > BLOCKS_LIMIT:
             raise ValueError(f"more than {BLOCKS_LIMIT} blocks")
+        kept = self.wave_dim - OTHERS
+        if self.wave_dim and not (0 < kept <= self.hop_samples and self.wave_dim < self.latent_dim):
+            raise ValueError(f"a wave path of {self.wave_dim} numbers")
 
 
 MAGNITUDE_FLOOR = 1e-5  # far below 16-bit rounding noise, whose bins have a magnitude of about 1e-5
@@ -46,6 +51,7 @@ COMPRESSION = 0.3  # exponent for magnitudes, which brings loud and quiet bins t
 LOG_MAGNITUDE_MAXIMUM = (
     5.0  # natural log; a full-scale sine reaches 2.1, so this only stops runaway exponents
 )
+HINT_GAIN = 25.0  # before a log: numbers of the wave are about 0.3, and 4 where one is all of a frame
 INITIAL_LOG_MAGNITUDE = -5.0  # an untrained decoder is quiet, like most bins of most frames
 
 
@@ -70,6 +76,56 @@ class PolarSpectrum(nn.Module):
         return torch.cat((magnitude * phase.cos(), magnitude * phase.sin()), dim=-1)
 
 
+class WaveHints(nn.Module):
+    """Make latents `[..., latent_dim]` what a network can learn from: of the wave, sizes without signs."""
+
+    def __init__(self, wave_dim: int) -> None:
+        super().__init__()
+        self.wave_dim = wave_dim
+
+    def forward(self, latents: Tensor) -> Tensor:
+        painted, waves = latents[..., : -self.wave_dim], latents[..., -self.wave_dim :]
+        sizes = torch.log1p(HINT_GAIN * waves[..., :-OTHERS].abs()) / 2  # 0 to about 3
+        return torch.cat((painted, sizes, waves[..., -OTHERS:] / 4), dim=-1)
+
+
+class WaveTail(nn.Module):
+    """Take the numbers of the wave path out of latents."""
+
+    def __init__(self, wave_dim: int) -> None:
+        super().__init__()
+        self.wave_dim = wave_dim
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return latents[..., -self.wave_dim :]
+
+
+class GatedSpectrum(nn.Module):
+    """Add the wave path's spectrum to the one that the network paints, each bin by a gate.
+
+    The input is log magnitudes, phases and gates of the network, `bins` each, then the wave path's numbers. A
+    gate is a Wiener filter's, which lets of the wave pass what stands out of the coding noise: the painted power
+    over the sum of it and of the noise, whose log, relative to the loudness, is the network's third output. What
+    the gate lets pass is not painted. Without a wave all is painted.
+    """
+
+    def __init__(self, hop: int, wave_dim: int) -> None:
+        super().__init__()
+        self.wave_dim = wave_dim
+        self.polar = PolarSpectrum()
+        self.wave = WaveSpectrum(hop, wave_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        head, numbers = x[..., : -self.wave_dim].float(), x[..., -self.wave_dim :].float()
+        log_magnitude, phase, log_noise = head.chunk(3, dim=-1)
+        gate = torch.sigmoid(2 * (log_magnitude - log_loudness_of(numbers)) - log_noise)
+        painted = self.polar(torch.cat((log_magnitude, phase), dim=-1))
+        unpainted = numbers[..., -1:] * gate  # the last number is one where there is a wave, else zero
+        return painted * torch.cat((1 - unpainted, 1 - unpainted), dim=-1) + self.wave(numbers) * torch.cat(
+            (gate, gate), dim=-1
+        )
+
+
 class SpectralCodec(nn.Module):
     """Encoder, quantizer and decoder of one spectral model.
 
@@ -83,44 +139,56 @@ class SpectralCodec(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        bins = config.hop_samples + 1
-        self.encoder = Chain(
-            [
-                Analysis(config.hop_samples),
-                Pointwise(SpectralFeatures()),
-                Pointwise(nn.Linear(3 * bins, config.encoder_width)),
-                Pointwise(nn.LayerNorm(config.encoder_width)),
-                *_blocks(config.encoder_width, config.encoder_blocks, config),
-                Pointwise(nn.LayerNorm(config.encoder_width)),
-                Pointwise(nn.Linear(config.encoder_width, config.latent_dim)),
-                # Left free, the latents grow along loudness alone, and the codebooks code nothing else.
-                Pointwise(nn.LayerNorm(config.latent_dim, elementwise_affine=False)),
-            ]
-        )
+        listen, paint = _encoder_network(config), _decoder_network(config)
         self.quantizer = ResidualVectorQuantizer(config.levels, config.codebook_size, config.latent_dim)
-        self.decoder = Chain(
-            [
-                CausalConvolution(config.latent_dim, config.decoder_width, config.kernel),
-                Pointwise(nn.LayerNorm(config.decoder_width)),
-                *_blocks(config.decoder_width, config.decoder_blocks, config),
-                Pointwise(nn.LayerNorm(config.decoder_width)),
-                Pointwise(_polar_head(config.decoder_width, bins)),
-                Pointwise(PolarSpectrum()),
-                Synthesis(config.hop_samples),
-            ]
-        )
+        hop, wave_dim = config.hop_samples, config.wave_dim
+        if wave_dim:
+            listen = [Fork([Chain(listen), Pointwise(WaveNumbers(hop, wave_dim))])]
+            hinted = Chain([Pointwise(WaveHints(wave_dim)), *paint])
+            paint = [Fork([hinted, Pointwise(WaveTail(wave_dim))]), Pointwise(GatedSpectrum(hop, wave_dim))]
+        else:
+            paint = [*paint, Pointwise(PolarSpectrum())]
+        self.encoder = Chain([Analysis(hop), *listen])
+        self.decoder = Chain([*paint, Synthesis(hop)])
 
     def frames_for(self, samples: int) -> int:
         """Return how many frames so many samples make: whole hops, and one frame to complete the last."""
         return -(-samples // self.config.hop_samples) + 1 if samples else 0
 
 
+def _encoder_network(config: Config) -> list[Layer]:
+    """Return the layers from a spectrum to the numbers that are the network's."""
+    painted_dim = config.latent_dim - config.wave_dim
+    return [
+        Pointwise(SpectralFeatures()),
+        Pointwise(nn.Linear(3 * (config.hop_samples + 1), config.encoder_width)),
+        Pointwise(nn.LayerNorm(config.encoder_width)),
+        *_blocks(config.encoder_width, config.encoder_blocks, config),
+        Pointwise(nn.LayerNorm(config.encoder_width)),
+        Pointwise(nn.Linear(config.encoder_width, painted_dim)),
+        # Left free, the latents grow along loudness alone, and the codebooks code nothing else.
+        Pointwise(nn.LayerNorm(painted_dim, elementwise_affine=False)),
+    ]
+
+
+def _decoder_network(config: Config) -> list[Layer]:
+    """Return the layers from latents to log magnitudes, phases and, beside a wave path, gates."""
+    return [
+        CausalConvolution(config.latent_dim, config.decoder_width, config.kernel),
+        Pointwise(nn.LayerNorm(config.decoder_width)),
+        *_blocks(config.decoder_width, config.decoder_blocks, config),
+        Pointwise(nn.LayerNorm(config.decoder_width)),
+        Pointwise(_head(config)),
+    ]
+
+
 def _blocks(width: int, count: int, config: Config) -> list[Layer]:
     return [ConvNeXtBlock(width, config.kernel, config.expansion, 1 / count) for _ in range(count)]
 
 
-def _polar_head(width: int, bins: int) -> nn.Linear:
-    head = nn.Linear(width, 2 * bins)
+def _head(config: Config) -> nn.Linear:
+    bins = config.hop_samples + 1
+    head = nn.Linear(config.decoder_width, (3 if config.wave_dim else 2) * bins)
     nn.init.constant_(head.bias[:bins], INITIAL_LOG_MAGNITUDE)
     return head
 
