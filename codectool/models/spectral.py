@@ -51,6 +51,8 @@ COMPRESSION = 0.3  # exponent for magnitudes, which brings loud and quiet bins t
 LOG_MAGNITUDE_MAXIMUM = (
     5.0  # natural log; a full-scale sine reaches 2.1, so this only stops runaway exponents
 )
+LOG_NOISE_MAXIMUM = 5.0  # natural log, relative to the loudness: a gate as good as shut
+WAVE_EVIDENCE = 0.1  # of a wave's power, which is partly noise: a tone's is far above, a noise's is not
 HINT_GAIN = 25.0  # before a log: numbers of the wave are about 0.3, and 4 where one is all of a frame
 INITIAL_LOG_MAGNITUDE = -5.0  # an untrained decoder is quiet, like most bins of most frames
 
@@ -103,10 +105,10 @@ class WaveTail(nn.Module):
 class GatedSpectrum(nn.Module):
     """Add the wave path's spectrum to the one that the network paints, each bin by a gate.
 
-    The input is log magnitudes, phases and gates of the network, `bins` each, then the wave path's numbers. A
-    gate is a Wiener filter's, which lets of the wave pass what stands out of the coding noise: the painted power
-    over the sum of it and of the noise, whose log, relative to the loudness, is the network's third output. What
-    the gate lets pass is not painted. Without a wave all is painted.
+    The input is log magnitudes, phases and gates of the network, `bins` each, then the wave path's numbers.
+    A gate is a Wiener filter's, which lets of the wave pass what stands out of the coding noise: the power,
+    painted and of the wave, over the sum of it and of the noise, whose natural log, relative to the
+    loudness, is the network's third output. What the gate lets pass is not painted. Without a wave all is.
     """
 
     def __init__(self, hop: int, wave_dim: int) -> None:
@@ -118,12 +120,18 @@ class GatedSpectrum(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         head, numbers = x[..., : -self.wave_dim].float(), x[..., -self.wave_dim :].float()
         log_magnitude, phase, log_noise = head.chunk(3, dim=-1)
-        gate = torch.sigmoid(2 * (log_magnitude - log_loudness_of(numbers)) - log_noise)
-        painted = self.polar(torch.cat((log_magnitude, phase), dim=-1))
+        painted, wave = self.polar(torch.cat((log_magnitude, phase), dim=-1)), self.wave(numbers)
+        real, imaginary = (painted.square() + WAVE_EVIDENCE * wave.square()).chunk(2, dim=-1)
+        power = real + imaginary
+        noise = (log_noise.clamp(max=LOG_NOISE_MAXIMUM) + 2 * log_loudness_of(numbers)).exp()
+        gate = power / (power + noise)
         unpainted = numbers[..., -1:] * gate  # the last number is one where there is a wave, else zero
-        return painted * torch.cat((1 - unpainted, 1 - unpainted), dim=-1) + self.wave(numbers) * torch.cat(
-            (gate, gate), dim=-1
-        )
+        return _both(1 - unpainted) * painted + _both(gate) * wave
+
+
+def _both(values: Tensor) -> Tensor:
+    """Repeat values of bins for the real parts and the imaginary ones."""
+    return torch.cat((values, values), dim=-1)
 
 
 class SpectralCodec(nn.Module):

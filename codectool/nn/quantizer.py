@@ -17,8 +17,8 @@ from codectool.nn.linear import Packable, PackedLinear
 class ResidualVectorQuantizer(nn.Module, Packable):
     """Map latents `[batch, frames, dim]` to codes `[batch, levels, frames]` and back.
 
-    Codebooks are `[levels, codebook_size, dim]`; any leading number of levels can be used alone. A level whose
-    entries are zero outside some columns is searched within those alone.
+    Codebooks are `[levels, codebook_size, dim]`; any leading number of levels can be used alone. A level
+    whose entries are zero outside some columns is searched within those alone.
     """
 
     codebooks: Tensor

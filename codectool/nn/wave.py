@@ -1,7 +1,7 @@
 """The wave path: what a matrix alone keeps of a sound, beside what a network paints.
 
-A frame of the short-time Fourier transform, taken as the windowed samples it stands for, has a modified discrete
-cosine transform (Princen, Johnson and Bradley, 1987): half as many numbers as samples, whose inverse, windowed
+A frame of the short-time Fourier transform, taken as the windowed samples it stands for, has a modified
+discrete cosine transform (Princen, Johnson and Bradley, 1987) of half as many numbers. Its inverse, windowed
 and overlapped once more, is the sound itself. So these numbers use the window and the overlap-add of
 `nn.transform`, and their inverse is a spectrum that can be added to another one.
 """
@@ -28,7 +28,7 @@ def cosine_transform(hop: int) -> Tensor:
 
 
 def spectrum_of_samples(hop: int) -> Tensor:
-    """Return `[2 * hop, 2 * (hop + 1)]`, float64: the matrix from samples to real parts, then imaginary ones."""
+    """Return `[2 * hop, 2 * (hop + 1)]`, float64: the matrix from samples to real, then imaginary parts."""
     spectrum = torch.fft.rfft(torch.eye(2 * hop, dtype=torch.float64), norm="ortho")
     return torch.cat((spectrum.real, spectrum.imag), dim=1)
 

@@ -36,7 +36,7 @@ class Clip:
 
 
 def decode_file(path: Path) -> NDArray[np.int16]:
-    """Return a file's samples at the model's rate: the mean of its channels, resampled where that is needed."""
+    """Return a file's samples at the model's rate, the mean of its channels."""
     samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     mono = samples.mean(axis=1)
     if rate_hz != SAMPLE_RATE_HZ:

@@ -1,9 +1,9 @@
 """Give shipped weights a wave path: `python -m weights.recipe.grow IN.safetensors OUT.safetensors`.
 
-The network and the codebooks of the first levels stay as they are; the wave's numbers are zero there. The levels
-after them code the wave alone, by k-means on training audio, to which made-up signals are added: tones have their
-power in few numbers, anywhere, and need entries of their own. The gate begins as the Wiener filter of the noise
-that coding leaves, measured with half of the wave's levels.
+The network and the codebooks of the first levels stay as they are; the wave's numbers are zero there. The
+levels after them code the wave alone, by k-means on training audio, to which made-up signals are added: tones
+have their power in few numbers, anywhere, and need entries of their own. The gate begins as the Wiener filter
+of the noise that coding leaves, measured with half of the wave's levels.
 """
 
 from __future__ import annotations

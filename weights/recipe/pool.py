@@ -1,4 +1,4 @@
-"""Coded training segments: where the encoder and the codebooks are fixed, each is coded once and decoded often."""
+"""Coded training segments: with a fixed encoder and codebooks each is coded once, and decoded often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up signals: tones, sweeps, partials, beeps, constants, square waves, which recordings hardly hold alone."""
+"""Made-up signals which recordings hardly hold alone: tones, sweeps, beeps, constants, square waves."""
 
 from __future__ import annotations
 

@@ -6,10 +6,9 @@ weights), and stops by itself before its time is over. Losses and held-out dista
 
 from __future__ import annotations
 
-import argparse
 import csv
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -26,6 +25,7 @@ from weights.recipe.data import SAMPLE_RATE_HZ, Corpus, decode_corpus
 from weights.recipe.export import STATE_FILE, export, load_codec, load_exported, save_tensors
 from weights.recipe.objective import Objective
 from weights.recipe.optimizers import optimizers_of
+from weights.recipe.options import Options, parse
 from weights.recipe.pool import CodedPool
 from weights.recipe.quantizer import REPLACE_EVERY_STEPS, QuantizerTraining
 from weights.recipe.validation import held_out_losses
@@ -39,28 +39,6 @@ AVERAGE_DECAY, AVERAGE_EVERY_STEPS = 0.99, 10  # of the exported weights
 MAXIMUM_GRADIENT_NORM = 10.0
 COUNTS = "counts"  # how often each code was drawn lately
 ADVERSARY_LEARNING_RATE = 5e-4
-SHORTEST_SEGMENT_S = 0.5  # envelopes are compared over 0.4 s
-
-
-@dataclass
-class Options:
-    """What one training run is asked to do."""
-
-    manifest: list[Path]
-    cache: Path
-    out: Path
-    minutes: float
-    batch: int = 16
-    segment_s: float = 1.0
-    learning_rate: float = 1e-3
-    final_learning_rate: float = 2e-5
-    resume: Path | None = None
-    decoder_only: bool = False  # the encoder and the codebooks, which are the format, stay as they are
-    pause: Path | None = None
-    adversarial: bool = False
-    judged: int = 8  # of a batch, by the adversary, which costs more than the codec
-    device: str = "cpu"
-    seed: int = 0
 
 
 class Trainer:
@@ -284,27 +262,7 @@ class Trainer:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--manifest", type=Path, nargs="+", required=True)
-    parser.add_argument("--cache", type=Path, default=Path("runs/train_24khz.npy"))
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--batch", type=int, default=Options.batch)
-    parser.add_argument("--segment-s", type=float, default=Options.segment_s)
-    parser.add_argument("--learning-rate", type=float, default=Options.learning_rate)
-    parser.add_argument("--resume", type=Path, help="a run's checkpoint.pt, or weights")
-    parser.add_argument("--decoder-only", action="store_true", help="keep the encoder and the codebooks")
-    parser.add_argument("--pause", type=Path, help="wait while this file exists")
-    parser.add_argument("--adversarial", action="store_true")
-    parser.add_argument("--judged", type=int, default=Options.judged)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--seed", type=int, default=Options.seed)
-    arguments = parser.parse_args()
-    if arguments.segment_s < SHORTEST_SEGMENT_S:
-        parser.error(f"--segment-s: {SHORTEST_SEGMENT_S} at least, or there is no envelope to compare")
-    Trainer(Options(**vars(arguments))).run()
+    Trainer(parse(__doc__ or "")).run()
 
 
 if __name__ == "__main__":
