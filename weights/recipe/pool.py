@@ -10,8 +10,8 @@ from codectool.models.spectral import SpectralCodec
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import Corpus
 
-SIZE = 1024  # segments
-FRESH = 4  # segments replaced a step: each is decoded some four times, with other numbers of levels
+SIZE = 512  # segments
+FRESH = 3  # segments replaced a step: each is decoded some four times, with other numbers of levels
 FILLED_AT_ONCE = 32
 
 

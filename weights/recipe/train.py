@@ -33,8 +33,8 @@ from weights.recipe.validation import held_out_losses
 UNQUANTIZED_STEPS = 30  # before the k-means start, so that it sees real latents
 KMEANS_BATCHES = 12
 WARM_UP_STEPS = 100  # of the learning rate, at the start and after a resume
-LOG_EVERY_STEPS = 50
-VALIDATE_EVERY_S = 400
+LOG_EVERY_STEPS = 25
+VALIDATE_EVERY_S = 1200
 AVERAGE_DECAY, AVERAGE_EVERY_STEPS = 0.99, 10  # of the exported weights
 MAXIMUM_GRADIENT_NORM = 10.0
 COUNTS = "counts"  # how often each code was drawn lately
@@ -49,8 +49,7 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.rng = np.random.default_rng(options.seed)
         self.device = torch.device(options.device)
-        resumes_weights = options.resume is not None and options.resume.suffix == ".safetensors"
-        self.model = (load_codec(options.resume) if resumes_weights else build(Config())).to(self.device)
+        self.model = self.initial_model().to(self.device)
         self.quantizer = QuantizerTraining(self.model.quantizer)
         learning = self.model.decoder if options.decoder_only else self.model
         self.optimizers = optimizers_of(learning, options.learning_rate)
@@ -63,6 +62,15 @@ class Trainer:
         self.started_s = monotonic()
         if options.resume is not None:
             self.resume(options.resume)
+
+    def initial_model(self) -> SpectralCodec:
+        """Return what to train: a new model, or one of the shape, and the weights, of what is resumed."""
+        path = self.options.resume
+        if path is None:
+            return build(Config())
+        if path.suffix == ".safetensors":
+            return load_codec(path)
+        return build(Config(**torch.load(path, weights_only=True)["config"]))
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint of this script, or from shipped weights (moments are then built anew)."""
@@ -100,6 +108,7 @@ class Trainer:
     def save(self) -> None:
         """Write all that a later run needs, under a temporary name first."""
         state = {
+            "config": asdict(self.model.config),
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "counts": self.quantizer.counts,
