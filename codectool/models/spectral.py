@@ -37,9 +37,10 @@ class Config:
     kernel: int = 7
     expansion: int = 3
     wave_dim: int = 0  # the last of the latent's numbers, which carry the wave itself (nn.wave); 0: none
+    wave_blocks: int = 3  # of the decoder, where there is a wave
 
     def __post_init__(self) -> None:
-        if max(self.encoder_blocks, self.decoder_blocks) > BLOCKS_LIMIT:
+        if max(self.encoder_blocks, self.decoder_blocks, self.wave_blocks) > BLOCKS_LIMIT:
             raise ValueError(f"more than {BLOCKS_LIMIT} blocks")
         kept = self.wave_dim - OTHERS
         if self.wave_dim and not (0 < kept <= self.hop_samples and self.wave_dim < self.latent_dim):
@@ -78,37 +79,38 @@ class PolarSpectrum(nn.Module):
         return torch.cat((magnitude * phase.cos(), magnitude * phase.sin()), dim=-1)
 
 
+class Columns(nn.Module):
+    """Take some of the columns: `[..., first:last]`."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__()
+        self.first, self.last = first, last
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., self.first : self.last]
+
+
 class WaveHints(nn.Module):
-    """Make latents `[..., latent_dim]` what a network can learn from: of the wave, sizes without signs."""
+    """Make the wave path's numbers, the last ones, what a network can learn from: sizes without signs."""
 
     def __init__(self, wave_dim: int) -> None:
         super().__init__()
         self.wave_dim = wave_dim
 
-    def forward(self, latents: Tensor) -> Tensor:
-        painted, waves = latents[..., : -self.wave_dim], latents[..., -self.wave_dim :]
-        sizes = torch.log1p(HINT_GAIN * waves[..., :-OTHERS].abs()) / 2  # 0 to about 3
-        return torch.cat((painted, sizes, waves[..., -OTHERS:] / 4), dim=-1)
-
-
-class WaveTail(nn.Module):
-    """Take the numbers of the wave path out of latents."""
-
-    def __init__(self, wave_dim: int) -> None:
-        super().__init__()
-        self.wave_dim = wave_dim
-
-    def forward(self, latents: Tensor) -> Tensor:
-        return latents[..., -self.wave_dim :]
+    def forward(self, x: Tensor) -> Tensor:
+        others, numbers = x[..., : -self.wave_dim], x[..., -self.wave_dim :]
+        sizes = torch.log1p(HINT_GAIN * numbers[..., :-OTHERS].abs()) / 2  # 0 to about 3
+        return torch.cat((others, sizes, numbers[..., -OTHERS:] / 4), dim=-1)
 
 
 class GatedSpectrum(nn.Module):
     """Add the wave path's spectrum to the one that the network paints, each bin by a gate.
 
-    The input is log magnitudes, phases and gates of the network, `bins` each, then the wave path's numbers.
+    The input is log magnitudes and phases, painted without knowledge of the wave; then, from the blocks that
+    know it, corrections of both and the log noise; all these for each bin. Last come the wave path's numbers.
     A gate is a Wiener filter's, which lets of the wave pass what stands out of the coding noise: the power,
-    painted and of the wave, over the sum of it and of the noise, whose natural log, relative to the
-    loudness, is the network's third output. What the gate lets pass is not painted. Without a wave all is.
+    painted and of the wave, over the sum of it and of the noise, whose natural log is relative to the
+    loudness. What the gate lets pass is not painted. Without a wave all is, uncorrected.
     """
 
     def __init__(self, hop: int, wave_dim: int) -> None:
@@ -119,14 +121,15 @@ class GatedSpectrum(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         head, numbers = x[..., : -self.wave_dim].float(), x[..., -self.wave_dim :].float()
-        log_magnitude, phase, log_noise = head.chunk(3, dim=-1)
-        painted, wave = self.polar(torch.cat((log_magnitude, phase), dim=-1)), self.wave(numbers)
+        log_magnitude, phase, louder, turned, log_noise = head.chunk(5, dim=-1)
+        present = numbers[..., -1:]  # one where there is a wave, else zero
+        corrected = (log_magnitude + present * louder, phase + present * turned)
+        painted, wave = self.polar(torch.cat(corrected, dim=-1)), self.wave(numbers)
         real, imaginary = (painted.square() + WAVE_EVIDENCE * wave.square()).chunk(2, dim=-1)
         power = real + imaginary
         noise = (log_noise.clamp(max=LOG_NOISE_MAXIMUM) + 2 * log_loudness_of(numbers)).exp()
         gate = power / (power + noise)
-        unpainted = numbers[..., -1:] * gate  # the last number is one where there is a wave, else zero
-        return _both(1 - unpainted) * painted + _both(gate) * wave
+        return _both(1 - present * gate) * painted + _both(gate) * wave
 
 
 def _both(values: Tensor) -> Tensor:
@@ -148,16 +151,14 @@ class SpectralCodec(nn.Module):
         super().__init__()
         self.config = config
         listen, paint = _encoder_network(config), _decoder_network(config)
-        self.quantizer = ResidualVectorQuantizer(config.levels, config.codebook_size, config.latent_dim)
         hop, wave_dim = config.hop_samples, config.wave_dim
         if wave_dim:
             listen = [Fork([Chain(listen), Pointwise(WaveNumbers(hop, wave_dim))])]
-            hinted = Chain([Pointwise(WaveHints(wave_dim)), *paint])
-            paint = [Fork([hinted, Pointwise(WaveTail(wave_dim))]), Pointwise(GatedSpectrum(hop, wave_dim))]
-        else:
-            paint = [*paint, Pointwise(PolarSpectrum())]
+            paint = _with_wave(config, paint)
         self.encoder = Chain([Analysis(hop), *listen])
-        self.decoder = Chain([*paint, Synthesis(hop)])
+        self.quantizer = ResidualVectorQuantizer(config.levels, config.codebook_size, config.latent_dim)
+        spectrum = GatedSpectrum(hop, wave_dim) if wave_dim else PolarSpectrum()
+        self.decoder = Chain([*paint, Pointwise(spectrum), Synthesis(hop)])
 
     def frames_for(self, samples: int) -> int:
         """Return how many frames so many samples make: whole hops, and one frame to complete the last."""
@@ -180,25 +181,47 @@ def _encoder_network(config: Config) -> list[Layer]:
 
 
 def _decoder_network(config: Config) -> list[Layer]:
-    """Return the layers from latents to log magnitudes, phases and, beside a wave path, gates."""
+    """Return the layers from the network's numbers to log magnitudes and phases."""
+    head = nn.Linear(config.decoder_width, 2 * (config.hop_samples + 1))
+    nn.init.constant_(head.bias[: config.hop_samples + 1], INITIAL_LOG_MAGNITUDE)
     return [
-        CausalConvolution(config.latent_dim, config.decoder_width, config.kernel),
+        CausalConvolution(config.latent_dim - config.wave_dim, config.decoder_width, config.kernel),
         Pointwise(nn.LayerNorm(config.decoder_width)),
         *_blocks(config.decoder_width, config.decoder_blocks, config),
         Pointwise(nn.LayerNorm(config.decoder_width)),
-        Pointwise(_head(config)),
+        Pointwise(head),
+    ]
+
+
+def _with_wave(config: Config, paint: list[Layer]) -> list[Layer]:
+    """Return the layers from latents to what a gated spectrum takes, of those that paint.
+
+    What is painted does not depend on the wave, so that without one it is what a model without a wave path
+    paints. The blocks that know the wave see what the painting ones come to, before their last layer.
+    """
+    width, painted_dim = config.decoder_width, config.latent_dim - config.wave_dim
+    *trunk, head = paint
+    knowing = nn.Linear(width, 3 * (config.hop_samples + 1))
+    nn.init.zeros_(knowing.weight)
+    nn.init.zeros_(knowing.bias)
+    wave = [
+        Pointwise(WaveHints(config.wave_dim)),
+        Pointwise(nn.Linear(width + config.wave_dim, width)),
+        Pointwise(nn.LayerNorm(width)),
+        *_blocks(width, config.wave_blocks, config),
+        Pointwise(nn.LayerNorm(width)),
+        Pointwise(knowing),
+    ]
+    numbers = Pointwise(Columns(width, width + config.wave_dim))
+    painting = Chain([Pointwise(Columns(0, painted_dim)), *trunk])
+    return [
+        Fork([painting, Pointwise(Columns(painted_dim, config.latent_dim))]),
+        Fork([Chain([Pointwise(Columns(0, width)), head]), Chain(wave), numbers]),
     ]
 
 
 def _blocks(width: int, count: int, config: Config) -> list[Layer]:
     return [ConvNeXtBlock(width, config.kernel, config.expansion, 1 / count) for _ in range(count)]
-
-
-def _head(config: Config) -> nn.Linear:
-    bins = config.hop_samples + 1
-    head = nn.Linear(config.decoder_width, (3 if config.wave_dim else 2) * bins)
-    nn.init.constant_(head.bias[:bins], INITIAL_LOG_MAGNITUDE)
-    return head
 
 
 def build(config: Config) -> SpectralCodec:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from codectool.models.spectral import Config, SpectralCodec, build
@@ -34,15 +35,16 @@ LOUDNESS_POWER = 0.3  # quiet frames are drawn less often, by this power of thei
 def grown_state(state: dict[str, Tensor], codec: SpectralCodec) -> dict[str, Tensor]:
     """Return the state of a model with a wave path that does what one without it does."""
     grown = codec.state_dict()
+    head = codec.config.decoder_blocks + 3  # the place of the decoder's last linear map
     for name, value in state.items():
         owner, *rest = name.split(".", 3)
         if owner == "encoder":
             name = f"encoder.parts.1.parts.0.parts.{int(rest[1]) - 1}.{rest[2]}"
+        elif owner == "decoder" and int(rest[1]) == head:
+            name = f"decoder.parts.1.parts.0.parts.1.{rest[2]}"
         elif owner == "decoder":
             name = f"decoder.parts.0.parts.0.parts.{int(rest[1]) + 1}.{rest[2]}"
-        target = torch.zeros_like(grown[name])
-        target[tuple(slice(0, size) for size in value.shape)] = value
-        grown[name] = target
+        grown[name] = F.pad(value, (0, grown[name].shape[-1] - value.shape[-1]))  # codebooks become wider
     return grown
 
 
@@ -69,7 +71,7 @@ def coding_noise(codec: SpectralCodec, numbers: Tensor, levels: int) -> Tensor:
     for codebook in codec.quantizer.codebooks[-levels or None :][: levels // 2]:
         entries = codebook[:, -wave_dim:]
         residual -= entries[nearest(residual, entries)]
-    spectrum = codec.decoder.parts[1].module.wave
+    spectrum = codec.decoder.parts[2].module.wave
     noise = residual[:, :-2] @ spectrum.synthesis
     real, imaginary = noise.square().mean(0).chunk(2)
     # the transform's inverse holds each hop and its mirror image, so twice the power
@@ -84,6 +86,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("runs/train_24khz.npy"))
     parser.add_argument("--first-level", type=int, default=16, help="the first that codes the wave")
+    parser.add_argument("--codebooks", type=Path, help="take them from these weights, instead of fitting")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     wave_dim = KEPT_NUMBERS + 2
@@ -93,10 +96,13 @@ def main() -> None:
     numbers = wave_latents(codec, Corpus(arguments.cache), np.random.default_rng(4))
     codebooks = codec.quantizer.codebooks
     codebooks[arguments.first_level :] = 0
-    fit_levels(codebooks[arguments.first_level :, :, -wave_dim:], numbers, 0)
+    if arguments.codebooks is None:
+        fit_levels(codebooks[arguments.first_level :, :, -wave_dim:], numbers, 0)
+    else:
+        codebooks = load_exported(arguments.codebooks)["quantizer.codebooks"]
     codec.quantizer.set_codebooks(codebooks)
     noise = coding_noise(codec, numbers, shipped.levels - arguments.first_level)
-    codec.decoder.parts[0].parts[0].parts[-1].module.bias[-len(noise) :] = noise
+    codec.decoder.parts[1].parts[1].parts[-1].module.bias[-len(noise) :] = noise
     export(codec.state_dict(), codec.config, arguments.out, {"steps": "0"})
 
 

@@ -11,7 +11,7 @@ WEIGHT_DECAY = 1e-3
 
 
 def optimizers_of(model: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
-    """Return Muon for the matrices and AdamW for all else; AdamW alone where bfloat16 is slow, as Muon needs it.
+    """Return Muon for the matrices and AdamW for all else; AdamW alone where Muon's bfloat16 is slow.
 
     Source: Jordan et al., Muon (2024), with the step lengths of Liu et al., arXiv 2502.16982, equation 4.
     """

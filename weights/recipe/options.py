@@ -24,7 +24,7 @@ class Options:
     learning_rate: float = 1e-3
     final_learning_rate: float = 2e-5
     resume: Path | None = None
-    decoder_only: bool = False  # the encoder and the codebooks, which are the format, stay as they are
+    wave_only: bool = False  # all but those blocks of the decoder that know the wave stay as they are
     pause: Path | None = None
     adversarial: bool = False
     judged: int = 8  # of a batch, by the adversary, which costs more than the codec
@@ -45,7 +45,7 @@ def parse(description: str) -> Options:
     parser.add_argument("--segment-s", type=float, default=Options.segment_s)
     parser.add_argument("--learning-rate", type=float, default=Options.learning_rate)
     parser.add_argument("--resume", type=Path, help="a run's checkpoint.pt, or weights")
-    parser.add_argument("--decoder-only", action="store_true", help="keep the encoder and the codebooks")
+    parser.add_argument("--wave-only", action="store_true", help="teach the wave path's blocks alone")
     parser.add_argument("--pause", type=Path, help="wait while this file exists")
     parser.add_argument("--adversarial", action="store_true")
     parser.add_argument("--judged", type=int, default=Options.judged)

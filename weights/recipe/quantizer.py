@@ -22,7 +22,7 @@ NEAREST_ROWS = 1024  # at a time, whose scores stay in a processor's cache
 def level_probabilities(levels: int) -> Tensor:
     """Return how often a training segment is cut after each number of levels: more often at common rates."""
     weights = 1 / (torch.arange(1, levels + 1) + 2.0)
-    for count, factor in ((2, 3), (4, 3), (8, 6), (16, 10), (24, 12), (32, 50)):
+    for count, factor in ((2, 5), (4, 3), (8, 6), (16, 3), (32, 3)):
         if count <= levels:
             weights[count - 1] *= factor
     return weights / weights.sum()

@@ -23,7 +23,7 @@ from weights.recipe.adversary import Adversary
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus, decode_corpus
 from weights.recipe.export import STATE_FILE, export, load_codec, load_exported, save_tensors
-from weights.recipe.objective import Objective
+from weights.recipe.objective import WAVEFORM_LEVELS, Objective
 from weights.recipe.optimizers import optimizers_of
 from weights.recipe.options import Options, parse
 from weights.recipe.pool import CodedPool
@@ -51,7 +51,7 @@ class Trainer:
         self.device = torch.device(options.device)
         self.model = self.initial_model().to(self.device)
         self.quantizer = QuantizerTraining(self.model.quantizer)
-        learning = self.model.decoder if options.decoder_only else self.model
+        learning = self.model.decoder.parts[1].parts[1] if options.wave_only else self.model
         self.optimizers = optimizers_of(learning, options.learning_rate)
         self.adversary = Adversary(ADVERSARY_LEARNING_RATE, self.device) if options.adversarial else None
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
@@ -145,9 +145,15 @@ class Trainer:
         )
 
     def reconstruct(self, audio: Tensor, latents: Tensor) -> Tensor:
-        """Decode latents and bring the result into line with the audio `[batch, samples]`."""
-        decoded: Tensor = self.model.decoder(latents)[:, self.model.decoder.latency :, 0]
-        return decoded[:, : audio.shape[1]].float()
+        """Decode latents, or what a pool makes of them, in line with the audio `[batch, samples]`."""
+        decoder = self.model.decoder
+        decoded = decoder(latents) if self.pool is None else self.after_trunk(latents)
+        return decoded[:, decoder.latency :, 0][:, : audio.shape[1]].float()
+
+    def after_trunk(self, x: Tensor) -> Tensor:
+        for part in list(self.model.decoder.parts)[1:]:
+            x = part(x)
+        return x
 
     def total(self, losses: dict[str, Tensor], audio: Tensor, decoded: Tensor) -> Tensor:
         """Return what to minimise, and add the adversary's losses to `losses`."""
@@ -182,7 +188,8 @@ class Trainer:
         losses: dict[str, Tensor] = {}
         if self.pool is not None:
             self.pool.refresh()
-            audio, latents = self.pool.draw(kept_levels)
+            audio, latents = self.pool.draw(self.options.batch)
+            kept_levels = torch.full((len(audio),), WAVEFORM_LEVELS)
         else:
             audio = self.batch()
             latents, losses = self.coded(audio, kept_levels)
@@ -240,7 +247,7 @@ class Trainer:
         if not options.cache.exists():
             decode_corpus(options.manifest, options.cache)
         self.corpus = Corpus(options.cache)
-        if options.decoder_only:
+        if options.wave_only:
             samples = round(options.segment_s * SAMPLE_RATE_HZ)
             self.pool = CodedPool(self.model, self.corpus, self.rng, samples)
         self.started_s = validated_s = monotonic()
