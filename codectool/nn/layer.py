@@ -111,16 +111,16 @@ class Chain(Layer):
 class Fork(Layer):
     """Layers side by side over the same input, their outputs one after the other along the channels.
 
-    They have the same ratio and the same latency, or what they give would not belong together.
+    They have the same ratio, latency and look-ahead, or what they give would not belong together.
     """
 
     def __init__(self, parts: Sequence[Layer]) -> None:
         super().__init__()
-        if len({(part.ratio, part.latency) for part in parts}) != 1:
-            raise ValueError("layers side by side need the same ratio and latency")
+        if len({(part.ratio, part.latency, part.look_ahead) for part in parts}) != 1:
+            raise ValueError("layers side by side need the same ratio, latency and look-ahead")
         self.parts = nn.ModuleList(parts)
         self.hop = math.lcm(*(part.hop for part in parts))
-        self.ratio, self.latency = parts[0].ratio, parts[0].latency
+        self.ratio, self.latency, self.look_ahead = parts[0].ratio, parts[0].latency, parts[0].look_ahead
         fields = [part.receptive_field for part in parts]
         bounded = [field for field in fields if field is not None]
         self.receptive_field = max(bounded) if len(bounded) == len(fields) else None

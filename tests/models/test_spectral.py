@@ -57,7 +57,7 @@ def test_polar_spectra_have_the_stated_magnitude_and_phase() -> None:
 
 def test_without_a_wave_all_is_painted() -> None:
     hop, wave_dim = 4, 5
-    head = torch.randn(1, 3, 3 * (hop + 1))
+    head = torch.randn(1, 3, 5 * (hop + 1))
     numbers = torch.zeros(1, 3, wave_dim)
     gated = GatedSpectrum(hop, wave_dim)(torch.cat((head, numbers), dim=-1))
     torch.testing.assert_close(gated, PolarSpectrum()(head[..., : 2 * (hop + 1)]))
@@ -65,8 +65,8 @@ def test_without_a_wave_all_is_painted() -> None:
 
 def test_a_wave_far_above_its_noise_is_all_there_is() -> None:
     hop, wave_dim = 4, 6
-    head = torch.randn(1, 3, 3 * (hop + 1))
-    head[..., 2 * (hop + 1) :] = -100  # log noise
+    head = torch.randn(1, 3, 5 * (hop + 1))
+    head[..., 4 * (hop + 1) :] = -100  # log noise
     numbers = torch.cat((torch.randn(1, 3, wave_dim - 1), torch.ones(1, 3, 1)), dim=-1)
     module = GatedSpectrum(hop, wave_dim)
     torch.testing.assert_close(module(torch.cat((head, numbers), dim=-1)), module.wave(numbers))

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from codectool.models.spectral import Config, SpectralCodec, build
-from codectool.nn.wave import log_loudness_of
+from codectool.nn.wave import MEAN_LOG_LOUDNESS, SCALE, log_loudness_of
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus
 from weights.recipe.export import export, load_exported
@@ -72,8 +72,8 @@ def coding_noise(codec: SpectralCodec, numbers: Tensor, levels: int) -> Tensor:
         entries = codebook[:, -wave_dim:]
         residual -= entries[nearest(residual, entries)]
     spectrum = codec.decoder.parts[2].module.wave
-    noise = residual[:, :-2] @ spectrum.synthesis
-    real, imaginary = noise.square().mean(0).chunk(2)
+    residual[:, -2] = -SCALE * MEAN_LOG_LOUDNESS  # a loudness of one
+    real, imaginary = spectrum(residual).square().mean(0).chunk(2)
     # the transform's inverse holds each hop and its mirror image, so twice the power
     return ((real + imaginary) / 2).log()
 
