@@ -9,7 +9,7 @@ from torch import nn
 from codectool.models import encodec
 from codectool.models.spectral import Config, build
 from codectool.nn.convolution import CausalConvolution, ConvNeXtBlock, Pointwise
-from codectool.nn.layer import Chain, Layer
+from codectool.nn.layer import Chain, Fork, Layer
 from codectool.nn.linear import pack
 from codectool.nn.recurrent import ResidualLSTM
 from codectool.nn.seanet import ResidualBlock
@@ -19,6 +19,15 @@ from codectool.nn.transform import Analysis, Synthesis
 from .contract import check_contract
 
 SMALL = Config(latent_dim=8, encoder_width=16, decoder_width=12, encoder_blocks=2, decoder_blocks=3)
+WAVE = Config(
+    hop_samples=20,
+    latent_dim=20,
+    wave_dim=12,
+    encoder_width=16,
+    encoder_blocks=2,
+    decoder_width=12,
+    decoder_blocks=3,
+)
 SMALL_ENCODEC = encodec.Config(latent_dim=8, filters=4, ratios=(4, 3, 2), levels=2)
 
 LAYERS = {
@@ -44,6 +53,10 @@ LAYERS = {
     "encodec_decoder": (lambda: encodec.build(SMALL_ENCODEC).decoder, SMALL_ENCODEC.latent_dim),
     "encoder": (lambda: build(SMALL).encoder, 1),
     "decoder": (lambda: build(SMALL).decoder, SMALL.latent_dim),
+    "fork": (lambda: Fork([CausalConvolution(5, 7, kernel=4), Pointwise(nn.Linear(5, 3))]), 5),
+    "fork_of_hops": (lambda: Fork([Analysis(20), Chain([Analysis(20), Pointwise(nn.Linear(42, 1))])]), 1),
+    "wave_encoder": (lambda: build(WAVE).encoder, 1),
+    "wave_decoder": (lambda: build(WAVE).decoder, WAVE.latent_dim),
 }
 
 
@@ -66,6 +79,11 @@ def test_a_chain_derives_its_numbers() -> None:
     assert codec.decoder.receptive_field == 7 + 8 * 6 + 1
     assert (codec.encoder.latency, codec.decoder.latency) == (0, 320)
     assert (codec.encoder.first_push, codec.decoder.first_push) == (0, 0)
+
+
+def test_layers_side_by_side_must_keep_step() -> None:
+    with pytest.raises(ValueError, match="ratio"):
+        Fork([Analysis(20), Pointwise(nn.Linear(1, 1))])
 
 
 def test_a_chain_needs_what_its_parts_need_to_begin() -> None:
