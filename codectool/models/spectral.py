@@ -129,7 +129,8 @@ class GatedSpectrum(nn.Module):
         power = real + imaginary
         noise = (log_noise.clamp(max=LOG_NOISE_MAXIMUM) + 2 * log_loudness_of(numbers)).exp()
         gate = power / (power + noise)
-        return _both(1 - present * gate) * painted + _both(gate) * wave
+        spectrum: Tensor = _both(1 - present * gate) * painted + _both(gate) * wave
+        return spectrum
 
 
 def _both(values: Tensor) -> Tensor:
