@@ -9,6 +9,7 @@ from codectool.models.entry import Download, ModelEntry
 
 HUB = "https://huggingface.co"
 DAC_RELEASES = "https://github.com/descriptinc/descript-audio-codec/releases/download"
+LYRA_FILES = "https://github.com/google/lyra/raw/v1.3.2/lyra/model_coeffs"
 DAC_LOW_STRIDES = (2, 4, 5, 8)
 DAC_LICENCE = "MIT"
 SNAC_MUSIC = {
@@ -39,6 +40,27 @@ ENTRIES = (
             url=f"{HUB}/kyutai/moshiko-pytorch-bf16/resolve/main/tokenizer-e351c8d8-checkpoint125.safetensors",
             size_bytes=384_644_900,
             sha256="09b782f0629851a271227fb9d36db65c041790365f11bbe5d3d59369cf863f50",
+        ),
+    ),
+    ModelEntry(
+        name="qwen3_tts_12hz",
+        family="qwen3_tts",
+        sample_rate_hz=24_000,
+        channels=1,
+        hop_samples=1920,
+        levels=16,
+        codebook_size=2048,
+        codebook_names={0: "semantic"},
+        weights_file="qwen3_tts_12hz.safetensors",
+        fingerprint=b"",
+        licence="Apache-2.0",
+        causal=True,
+        latency_samples=1920,
+        parameters=162_072_545,
+        download=Download(
+            url=f"{HUB}/Qwen/Qwen3-TTS-Tokenizer-12Hz/resolve/main/model.safetensors",
+            size_bytes=682_293_092,
+            sha256="836b7b357f5ea43e889936a3709af68dfe3751881acefe4ecf0dbd30ba571258",
         ),
     ),
     ModelEntry(
@@ -183,6 +205,39 @@ ENTRIES = (
             url=f"{HUB}/hubertsiuzdak/snac_44khz/resolve/main/pytorch_model.bin",
             size_bytes=None,
             sha256="b0a676cbdc8d1cc53186f6d777bc956fb7932ceacdc657a4c3741646e9e7ead0",
+        ),
+    ),
+    ModelEntry(
+        name="lyra_v2",
+        family="lyra",
+        sample_rate_hz=16_000,
+        channels=1,
+        hop_samples=320,
+        levels=46,
+        codebook_size=16,
+        weights_file="lyra_v2.safetensors",
+        fingerprint=b"",
+        licence="Apache-2.0",
+        causal=True,
+        latency_samples=320,
+        parameters=1_664_688,
+        engine="litert",
+        parts=(
+            Download(
+                url=f"{LYRA_FILES}/soundstream_encoder.tflite",
+                size_bytes=1_779_200,
+                sha256="237da0b16226fb0a68d49551c81bebf614e42142af72764448359f68581e88f1",
+            ),
+            Download(
+                url=f"{LYRA_FILES}/quantizer.tflite",
+                size_bytes=329_012,
+                sha256="841ee05989687d32d1f616a8ad1419fc7eda37599d3c05c7cf5a0d60ccf8ac5c",
+            ),
+            Download(
+                url=f"{LYRA_FILES}/lyragan.tflite",
+                size_bytes=1_475_160,
+                sha256="50e7839cda4f30599a3a34cfaddcd9c98449b049eee884e1a74295780448ad06",
+            ),
         ),
     ),
 )
