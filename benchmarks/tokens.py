@@ -114,16 +114,25 @@ def memory(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]
     yield ["recordings", "audio_hours", "peak_mib", "wall_s"]
     for count in (arguments.count // 10, arguments.count):
         seconds = write_clips(folder / str(count), count)
-        yield _peak(folder, str(count), count, seconds)
+        yield _peak(folder, str(count), count, seconds, arguments.small)
     for hours in (1, arguments.hours):
         (folder / f"{hours}h").mkdir()
         write_clip(folder / f"{hours}h" / "long.wav", hours * 3600, np.random.default_rng(0))
-        yield _peak(folder, f"{hours}h", 1, hours * 3600)
+        yield _peak(folder, f"{hours}h", 1, hours * 3600, arguments.small)
 
 
-def _peak(folder: Path, name: str, count: int, seconds: float) -> list[object]:
+def _weights(folder: Path, small: bool) -> tuple[str, ...]:
+    """Return the options for a network of the same stream that is smaller inside, if that is wanted."""
+    if not small:
+        return ()
+    from tests.small_models import noise_codec, write_weights
+
+    return "--weights", str(write_weights(noise_codec(seed=0), folder / "small.safetensors"))
+
+
+def _peak(folder: Path, name: str, count: int, seconds: float, small: bool) -> list[object]:
     command = ("tokenize", str(folder / name), str(folder / f"{name}_out"), "--jobs", "1", "-q")
-    peak_mib, wall_s = peak_and_time([*CODEC, *command])
+    peak_mib, wall_s = peak_and_time([*CODEC, *command, *_weights(folder, small)])
     shutil.rmtree(folder / name)
     return [count, round(seconds / 3600, 3), round(peak_mib), round(wall_s, 1)]
 
@@ -196,6 +205,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="of which the fastest counts")
     parser.add_argument("--hours", type=int, default=10, help="of the long recording")
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--small", action="store_true", help="memory: with a smaller network, to save time")
     parser.add_argument("--remark", default="", help="on the state of the machine, for the table")
     arguments = parser.parse_args()
     rows = []

@@ -40,7 +40,7 @@ def describe(model: LoadedModel, levels: int, device: str) -> Description:
         segment_frames=None if entry.segment_samples is None else entry.packet_frames(),
         engine=model.engine,
         precision=model.precision,
-        device=device,
+        device=device.partition(":")[0],  # which of several alike is no matter
         tool=f"codectool {__version__}",
     )
 
