@@ -150,7 +150,7 @@ def kills(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]
     for run in range(1, sys.maxsize):
         target = folder / f"run{run}"
         here = 0
-        while not _ends(("tokenize", str(clips), str(target), *options), draw.uniform(0.2, 1.0) * whole_s):
+        while not _ends(("tokenize", str(clips), str(target), *options), draw.uniform(0.1, 0.7) * whole_s):
             here += 1
         killed += here
         same = _files(target) == expected

@@ -183,7 +183,9 @@ def test_failures_that_pass_can_be_tried_again(clips: Path, monkeypatch: pytest.
         patch.setattr("codectool.tokens.items.open_source", broken)
         assert tokenize(clips, "out").failed == 7
     assert tokenize(clips, "out").failed == 7
+    assert Path("out/errors.jsonl").exists()
     assert tokenize(clips, "out", retry=True).items == 7
+    assert not Path("out/errors.jsonl").exists()
 
 
 def test_two_names_that_differ_by_their_suffix_stay_apart(clips: Path) -> None:
