@@ -184,7 +184,8 @@ def ray(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]:
     """Yield the time of whole commands, and what Ray adds to that of one process, a clip."""
     clips = folder / "clips"
     audio_s = write_clips(clips, RAY_CLIPS)
-    common = ("tokenize", clips, folder / "out", "-f", "--shard-items", 10)
+    small = _weights(folder, arguments.small)
+    common = ("tokenize", clips, folder / "out", "-f", "--shard-items", 10, *small)
     yield ["way", "workers", "clips", "wall_s", "times_real_time", "overhead_ms_per_clip"]
     alone_s = codec(*common, "--jobs", 1)
     yield ["here", 1, RAY_CLIPS, round(alone_s, 2), round(audio_s / alone_s, 1), ""]
@@ -205,7 +206,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="of which the fastest counts")
     parser.add_argument("--hours", type=int, default=10, help="of the long recording")
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--small", action="store_true", help="memory: with a smaller network, to save time")
+    parser.add_argument("--small", action="store_true", help="memory, ray: with a smaller network")
     parser.add_argument("--remark", default="", help="on the state of the machine, for the table")
     arguments = parser.parse_args()
     rows = []
