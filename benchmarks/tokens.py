@@ -146,7 +146,7 @@ def kills(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]
     expected = _files(folder / "undisturbed")
     draw = random.Random(0)
     killed = 0
-    yield ["run", "kills", "same_files", "seconds_undisturbed"]
+    yield ["run", "kills", "kills_so_far", "same_files", "seconds_undisturbed"]
     for run in range(1, sys.maxsize):
         target = folder / f"run{run}"
         here = 0
@@ -154,13 +154,12 @@ def kills(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]
             here += 1
         killed += here
         same = _files(target) == expected
-        yield [run, here, same, round(whole_s, 1)]
+        yield [run, here, killed, same, round(whole_s, 1)]
         if not same:
             raise SystemExit(f"{target}: differs")
         shutil.rmtree(target)
         if killed >= arguments.kills:
             break
-    yield ["all", killed, True, ""]
 
 
 def _ends(command: tuple[str, ...], after_s: float) -> bool:
@@ -213,8 +212,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         for row in parts[arguments.part](Path(name), arguments):
             print(*row, sep=", ", flush=True)
-            rows.append(row)
-    write_table(table(arguments.part), rows, f"; {arguments.remark}" if arguments.remark else "")
+            rows.append(row)  # written at once: a long measurement may be ended when there is enough
+            write_table(table(arguments.part), rows, f"; {arguments.remark}" if arguments.remark else "")
 
 
 if __name__ == "__main__":
