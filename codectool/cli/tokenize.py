@@ -109,7 +109,7 @@ def tokenize(
         target,
         part=part or part_of(os.environ),
         workers=jobs or _workers(given["device"]),
-        **given,
+        **given | {"device": device_of(given["device"], os.environ)},
     )
     with ExitStack() as opened:
         lines = open_report(report, opened)
@@ -134,6 +134,12 @@ def part_of(environment: Mapping[str, str]) -> tuple[int, int]:
                 raise UsageError(f"{number}={part[0]} is not below {count}={part[1]}: say --shard I/N")
             return part
     return 0, 1
+
+
+def device_of(device: str, environment: Mapping[str, str]) -> str:
+    """Return the GPU that is this process's where torchrun has started one for each."""
+    local = environment.get("LOCAL_RANK", "")
+    return f"cuda:{local}" if device == "cuda" and local.isdecimal() else device
 
 
 def _workers(device: str) -> int:

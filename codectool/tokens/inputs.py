@@ -89,14 +89,13 @@ def _of_manifest(text: str, number: int, base: Path) -> Input:
         path = next(row[name] for name in PATH_FIELDS if name in row)
         path = path["path"] if isinstance(path, dict) else path
         fields = {name: value for name, value in row.items() if name not in (*PATH_FIELDS, *ID_FIELDS)}
-        key = clean_key(next((str(row[name]) for name in ID_FIELDS if name in row), None)) or key_of(
-            path, base
-        )
+        stated = clean_key(next((str(row[name]) for name in ID_FIELDS if name in row), None))
+        key = stated or key_of(path, base)
         place = Place(str(base / path))
         if "offset" in row:
             start_s, duration_s = float(row["offset"]), float(row["duration"])
             place = replace(place, start_s=start_s, duration_s=duration_s)
-            if not any(name in row for name in ID_FIELDS):
+            if not stated:
                 key = f"{key}-{round(start_s * 1000):08}"
         return Input(key, place, fields)
     except (ValueError, StopIteration, KeyError, TypeError, OverflowError):

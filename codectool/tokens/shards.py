@@ -7,7 +7,6 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -19,7 +18,7 @@ from codectool.files.outputs import open_atomic
 from codectool.files.streams import as_file_error
 from codectool.models.loaded import LoadedModel
 from codectool.tokens.encoding import encode_inputs
-from codectool.tokens.formats import Format
+from codectool.tokens.formats import Format, state_folder
 from codectool.tokens.items import Input
 from codectool.tokens.records import Description, Record
 from codectool.tokens.tar_formats import member_name
@@ -143,7 +142,7 @@ class State:
 
     def __init__(self, target: Path, form: Format) -> None:
         self.target = target
-        self.folder = target.with_name(f"{target.name}.codectool") if form.alone else target / ".codectool"
+        self.folder = state_folder(target, form.alone)
         self.open_folder = self.folder if form.alone else target
 
     def begin(self, facts: dict[str, Any], overwrite: bool) -> None:
@@ -151,12 +150,10 @@ class State:
         with as_file_error(self.target):
             if overwrite:
                 for kept in self.folder.glob("*.json"):
-                    with suppress(FileNotFoundError):
-                        (self.target / kept.stem).unlink()
+                    (self.target / kept.stem).unlink(missing_ok=True)
                 shutil.rmtree(self.folder, ignore_errors=True)
                 for name in (INDEX, ERRORS):
-                    with suppress(FileNotFoundError):
-                        (self.open_folder / name).unlink()
+                    (self.open_folder / name).unlink(missing_ok=True)
             self.target.mkdir(parents=True, exist_ok=True)
             self.folder.mkdir(parents=True, exist_ok=True)
         found = self._load(DATA_SET)
@@ -202,6 +199,8 @@ class State:
         self._store(self.open_folder / INDEX, "".join(lines))
         if errors:
             self._store(self.open_folder / ERRORS, "".join(errors))
+        else:
+            (self.open_folder / ERRORS).unlink(missing_ok=True)
         return True
 
     def _load(self, name: str) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from codectool.__main__ import run as command
-from codectool.cli.tokenize import part_of
+from codectool.cli.tokenize import device_of, part_of
 from codectool.container import codes_of, open_reader
 from codectool.errors import DataError, FileError, UsageError
 from codectool.tokens.jobs import TokenizeJob
@@ -132,6 +132,8 @@ def test_launchers_say_which_part() -> None:
     assert part_of({"SLURM_PROCID": "2", "SLURM_NTASKS": "3", "RANK": "0", "WORLD_SIZE": "1"}) == (2, 3)
     with pytest.raises(UsageError):
         part_of({"RANK": "4", "WORLD_SIZE": "4"})
+    assert device_of("cuda", {"LOCAL_RANK": "3"}) == "cuda:3"
+    assert device_of("cpu", {"LOCAL_RANK": "3"}) == "cpu"
 
 
 def test_another_data_set_is_refused(clips: Path) -> None:
@@ -181,7 +183,9 @@ def test_failures_that_pass_can_be_tried_again(clips: Path, monkeypatch: pytest.
         patch.setattr("codectool.tokens.items.open_source", broken)
         assert tokenize(clips, "out").failed == 7
     assert tokenize(clips, "out").failed == 7
+    assert Path("out/errors.jsonl").exists()
     assert tokenize(clips, "out", retry=True).items == 7
+    assert not Path("out/errors.jsonl").exists()
 
 
 def test_two_names_that_differ_by_their_suffix_stay_apart(clips: Path) -> None:
