@@ -17,6 +17,8 @@ from codectool.cli.options import SIGNALLED, say
 from codectool.errors import CodecError, FileError, WeightsError, message_of
 from codectool.files.streams import fill_closed_streams
 
+EXTRAS = {"torch": ("PyTorch", "torch"), "onnx": ("onnx", "onnx"), "onnxscript": ("onnxscript", "onnx")}
+
 
 class Terminated(KeyboardInterrupt):
     """A signal that asks the process to end, as Ctrl-C does."""
@@ -71,9 +73,10 @@ def run(arguments: list[str]) -> int:
     except Terminated as error:
         return _say(f"ended by {signal.Signals(error.number).name}", SIGNALLED + error.number)
     except ModuleNotFoundError as error:
-        if error.name != "torch":
+        if error.name not in EXTRAS:
             raise
-        return _say("this needs PyTorch: pip install 'codectool[torch]'", WeightsError.exit_code)
+        what, extra = EXTRAS[error.name]
+        return _say(f"this needs {what}: pip install 'codectool[{extra}]'", WeightsError.exit_code)
     except KeyboardInterrupt:
         return _say("interrupted", SIGNALLED + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output has all it wanted

@@ -1,7 +1,7 @@
 """ONNX graphs of a model's encoder and decoder, traced from its torch modules; needs the extra `onnx`.
 
 A graph takes a block of one stream or several, and carries their state as inputs and outputs, zeros at the
-start. It holds what is computed and only names the weights; `with_weights` puts them in.
+start. It holds what is computed and only names the weights; `onnx_files.with_weights` puts them in.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, numpy_helper
+from onnx import ModelProto, TensorProto
 from onnxscript import ir, optimizer
 from torch import Tensor, nn
 
@@ -160,16 +158,6 @@ def trace_decoder(codec: Codec, channels: int) -> TracedGraph:
         "receptive_field_frames": layer.receptive_field,
     }
     return _finished(model, layer, codec.state_dict(), facts)
-
-
-def with_weights(graph: ModelProto, tensors: Mapping[str, NDArray[Any]]) -> ModelProto:
-    """Return a graph that holds its weights, in float32, and needs no other file."""
-    whole = ModelProto()
-    whole.CopyFrom(graph)
-    for tensor in whole.graph.initializer:
-        if tensor.data_location == TensorProto.EXTERNAL:
-            tensor.CopyFrom(numpy_helper.from_array(tensors[tensor.name].astype(np.float32), tensor.name))
-    return whole
 
 
 def _traced(

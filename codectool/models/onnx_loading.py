@@ -29,12 +29,12 @@ def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
 
     A half is loaded when it first runs, which raises WeightsError for weights that are no numbers.
     """
-    graphs = _fitting_graphs(entry, path)
+    graphs = fitting_graphs(entry, path)
     if graphs is None:
         return None
 
     def weights(graph: Graph) -> dict[str, npt.NDArray[Any]]:
-        return _read(path, list(graph.weights))
+        return read_weights(path, list(graph.weights))
 
     return LoadedModel(
         entry=entry,
@@ -46,7 +46,7 @@ def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
     )
 
 
-def _fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
+def fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
     """Return the first graphs that were made for the shape of these weights."""
     if is_pickled(path):
         return None
@@ -64,7 +64,8 @@ def _fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
     return None
 
 
-def _read(path: Path, names: list[str]) -> dict[str, npt.NDArray[Any]]:
+def read_weights(path: Path, names: list[str]) -> dict[str, npt.NDArray[Any]]:
+    """Return these tensors of a file in float32; WeightsError if they cannot be read or are no numbers."""
     try:
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name).astype(np.float32) for name in names}

@@ -1,4 +1,4 @@
-"""ONNX Runtime computes what torch modules do, from the same file of weights, and without PyTorch."""
+"""ONNX Runtime computes what torch modules do, from the same weights, and without importing PyTorch."""
 
 from __future__ import annotations
 
