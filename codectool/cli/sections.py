@@ -25,7 +25,7 @@ class Command(click.Command):
         """Write the options."""
         sections: dict[str, list[tuple[str, str]]] = {PLAIN: []}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
                 sections.setdefault(getattr(parameter, "section", PLAIN), []).append(record)
         for title, records in sections.items():
@@ -39,12 +39,12 @@ class Program(click.Group):
     `commands_by_section` maps a title to names, and a name to where its command is, as `module:attribute`.
     """
 
-    def __init__(
-        self, *args: Any, commands_by_section: dict[str, dict[str, str]], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, commands_by_section: dict[str, dict[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._sections = commands_by_section
-        self._places = {name: place for names in commands_by_section.values() for name, place in names.items()}
+        self._places = {
+            name: place for names in commands_by_section.values() for name, place in names.items()
+        }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the sections."""

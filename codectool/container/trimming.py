@@ -44,7 +44,8 @@ def copy(
 ) -> dict[str, str]:
     """Write all codes of a file, or those of its first levels, with a writer, and finish; return its tags.
 
-    `tags` makes them of those that the file has, which come last. Raises DataError at the first damage, with part of it written.
+    `tags` makes them of those that the file has, which come last. Raises DataError at the first damage, with
+    part of it written.
     """
     for audio in _whole(reader):
         writer.write_codes(audio.codes[:, :levels], audio.scale)
