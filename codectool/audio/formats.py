@@ -25,12 +25,24 @@ FORMAT_OF_SUFFIX: dict[str, tuple[str, str | None]] = {
 }
 
 
-def format_and_subtype(path: str | Path, subtype: str | None) -> tuple[str, str]:
-    """The format a file's suffix means and the subtype to write, in libsndfile's names; `-` means WAV.
+OPUS_RATES_HZ = (8000, 12_000, 16_000, 24_000, 48_000)
 
-    UsageError, listing what is possible, for a suffix or a subtype that cannot be written.
+
+def written_rate_hz(subtype: str, rate_hz: int) -> int:
+    """Return the rate at which a recording is written: its own, or for Opus the next that it knows."""
+    if subtype != "OPUS" or rate_hz in OPUS_RATES_HZ:
+        return rate_hz
+    return next((known for known in OPUS_RATES_HZ if known >= rate_hz), OPUS_RATES_HZ[-1])
+
+
+def format_and_subtype(path: str | Path, subtype: str | None, suffix: str | None = None) -> tuple[str, str]:
+    """The format a file's suffix means and the subtype to write, in libsndfile's names.
+
+    `suffix` stands for that of the path; standard output, devices and pipes mean WAV without one. UsageError,
+    listing what is possible, for a suffix or a subtype that cannot be written.
     """
-    suffix = ".wav" if str(path) == "-" else Path(path).suffix.lower()
+    is_stream = str(path) == "-" or (Path(path).exists() and not Path(path).is_file())
+    suffix = (suffix or Path(path).suffix).lower() or (".wav" if is_stream else "")
     format_name, default = FORMAT_OF_SUFFIX.get(suffix, ("", None))
     if format_name == "WAV" and (subtype or "PCM_16").upper() in CODING_OF_SUBTYPE:  # we write it ourselves
         return format_name, (subtype or "PCM_16").upper()

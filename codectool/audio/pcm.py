@@ -1,8 +1,9 @@
-"""PCM: samples as bytes and bytes as samples, little-endian, channels interleaved."""
+"""PCM: samples as bytes and bytes as samples, channels interleaved."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -18,10 +19,11 @@ CHANNELS_MAX = 255  # as many as an .ecdc file can state
 
 @dataclass(frozen=True)
 class PcmCoding:
-    """One way to write a sample: unsigned, signed or float, of 8 to 64 bits."""
+    """One way to write a sample: unsigned, signed or float, of 8 to 64 bits, or G.711's two laws, of 8."""
 
-    kind: Literal["unsigned", "signed", "float"]
+    kind: Literal["unsigned", "signed", "float", "mulaw", "alaw"]
     bits: int
+    big_endian: bool = False
 
     @property
     def sample_bytes(self) -> int:
@@ -35,7 +37,11 @@ class PcmCoding:
         floats come as they are, NaN and infinity included.
         """
         flat: npt.NDArray[np.float32]
-        if self.kind == "float":
+        if self.big_endian:
+            data = _swapped(data, self.sample_bytes)
+        if self.kind in ("mulaw", "alaw"):
+            flat = law_levels(self.kind)[np.frombuffer(data, np.uint8)].astype(np.float32) / np.float32(2**15)
+        elif self.kind == "float":
             with np.errstate(over="ignore", invalid="ignore"):  # a double may be beyond float32
                 flat = np.frombuffer(data, f"<f{self.sample_bytes}").astype(np.float32)
         elif self.kind == "unsigned":
@@ -54,6 +60,12 @@ class PcmCoding:
 
         Integers are rounded to the nearest, without dither, and clip outside -1..1; floats never clip.
         """
+        if self.big_endian:
+            data, clipped = replace(self, big_endian=False).encode(block)
+            return _swapped(data, self.sample_bytes), clipped
+        if self.kind in ("mulaw", "alaw"):
+            levels, clipped = quantise(block, 16)
+            return _law_codes(self.kind)[levels + 2**15].tobytes(), clipped
         if self.kind == "float":
             return block.T.astype(f"<f{self.sample_bytes}", order="C").tobytes(), 0
         levels, clipped = quantise(block, self.bits)
@@ -62,6 +74,38 @@ class PcmCoding:
         if self.bits == 24:
             return levels.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes(), clipped
         return levels.astype(f"<i{self.sample_bytes}").tobytes(), clipped
+
+
+def _swapped(data: bytes | bytearray, sample_bytes: int) -> bytes:
+    """Return samples with their bytes in the other order."""
+    return np.frombuffer(data, np.uint8).reshape(-1, sample_bytes)[:, ::-1].tobytes()
+
+
+@lru_cache(maxsize=2)
+def law_levels(law: str) -> npt.NDArray[np.int64]:
+    """Return the 16-bit level that each of the 256 codes of a law stands for. Source: ITU-T G.711."""
+    codes = np.arange(256)
+    codes = ~codes & 0xFF if law == "mulaw" else codes ^ 0x55
+    exponents, mantissas = codes >> 4 & 7, codes & 15
+    if law == "mulaw":
+        levels = ((2 * mantissas + 33) << exponents + 2) - 132
+        return np.where(codes & 0x80, -levels, levels)
+    levels = np.where(
+        exponents == 0, (2 * mantissas + 1) << 3, (2 * mantissas + 33) << np.maximum(exponents - 1, 0) + 3
+    )
+    return np.where(codes & 0x80, levels, -levels)
+
+
+@lru_cache(maxsize=2)
+def _law_codes(law: str) -> npt.NDArray[np.uint8]:
+    """Return the code of the nearest level for each 16-bit level from the lowest on."""
+    levels = law_levels(law)
+    order = np.argsort(levels, kind="stable")
+    halfway = (levels[order][1:] + levels[order][:-1]) / 2
+    nearest: npt.NDArray[np.uint8] = order[np.searchsorted(halfway, np.arange(-(2**15), 2**15))].astype(
+        np.uint8
+    )
+    return nearest
 
 
 def quantise(block: Block, bits: int) -> tuple[npt.NDArray[np.int32], int]:
@@ -94,7 +138,15 @@ CODING_OF_SUBTYPE = {
     "DOUBLE": DOUBLE,
 }
 
-CODING_OF_RAW_NAME = {"s16le": PCM_16, "s24le": PCM_24, "f32le": FLOAT}
+# ffmpeg's names
+CODING_OF_RAW_NAME = {
+    "u8": PCM_U8,
+    "s8": PcmCoding("signed", 8),
+    "mulaw": PcmCoding("mulaw", 8),
+    "alaw": PcmCoding("alaw", 8),
+}
+for _name, _coding in (("s16", PCM_16), ("s24", PCM_24), ("s32", PCM_32), ("f32", FLOAT), ("f64", DOUBLE)):
+    CODING_OF_RAW_NAME |= {f"{_name}le": _coding, f"{_name}be": replace(_coding, big_endian=True)}
 
 
 def raw_coding(name: str) -> PcmCoding:
@@ -108,7 +160,7 @@ def raw_coding(name: str) -> PcmCoding:
 
 @dataclass(frozen=True)
 class RawFormat:
-    """What headerless PCM does not say itself: its coding (`s16le`, `s24le`, `f32le`), rate and channels.
+    """What headerless PCM does not say itself: its coding (`s16le`, `f32le` and so on), rate and channels.
 
     UsageError when any of them is impossible.
     """

@@ -13,14 +13,14 @@ from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 
-from codectool.audio.formats import format_and_subtype
+from codectool.audio.formats import format_and_subtype, written_rate_hz
 from codectool.audio.pcm import raw_coding
 from codectool.audio.resample import resampled_length
 from codectool.audio.source import AudioSource, open_source
 from codectool.batch.planning import BatchJob, Item, job_of
 from codectool.batch.report import Outcome, Status
 from codectool.container import AnyHeader, HeaderV0, Summary, scan
-from codectool.errors import CodecError, DataError, message_of
+from codectool.errors import CodecError, DataError, FileError, message_of
 from codectool.files.inputs import open_input
 from codectool.files.outputs import part_path
 from codectool.models.registry import find
@@ -52,6 +52,16 @@ class Resumer:
             return Outcome(item.source, item.target, status, error=damage)
         error_line = f"{item.target}: exists already, but {difference}; use -f to overwrite it"
         return Outcome(item.source, item.target, Status.FAILED, error=error_line)
+
+    def remove_source(self, item: Item) -> None:
+        """Remove an input whose output is whole, what the job writes, and as long; DataError if it is not."""
+        difference, damage = self._compared(item)
+        if difference is not None or damage is not None:
+            raise DataError(f"{item.target}: {difference or damage}; {item.source} is kept")
+        try:
+            Path(item.source).unlink()
+        except OSError as error:
+            raise FileError(f"{item.source}: cannot be removed: {error.strerror or error}") from error
 
     def _compared(self, item: Item) -> tuple[str | None, str | None]:
         """Return what an existing output has that the job would not write, and what was not all there."""
@@ -101,6 +111,11 @@ class Resumer:
         return weights_fingerprint(find_weights(find(self._job.each.model), self._job.each.weights))
 
 
+def remove_source(job: EncodeJob | DecodeJob) -> None:
+    """Remove the input of one job, as a run over many does."""
+    Resumer(BatchJob(job)).remove_source(Item(job.source, job.target))
+
+
 def remove_part(target: str) -> None:
     """Remove what a run that was killed left of an output."""
     with suppress(OSError):
@@ -148,7 +163,9 @@ def _difference_of_audio(job: DecodeJob, coded: Summary) -> str | None:
         return "is not audio that can be read"
     if damage is not None:
         return damage
-    expected = samples, rate_hz, channels, format_and_subtype(job.target, job.subtype)[1]
+    subtype = format_and_subtype(job.target, job.subtype, job.suffix)[1]
+    written_hz = written_rate_hz(subtype, rate_hz)
+    expected = resampled_length(samples, rate_hz, written_hz), written_hz, channels, subtype
     shown = "{} samples at {} Hz in {} channels as {}"
     return None if found == expected else f"holds {shown.format(*found)}, not {shown.format(*expected)}"
 

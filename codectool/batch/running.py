@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from codectool.batch.planning import BatchJob, Plan, job_of
+from codectool.batch.planning import BatchJob, Item, Plan, job_of
 from codectool.batch.pool import Pool
 from codectool.batch.report import Outcome, Status
 from codectool.batch.resume import Resumer, remove_part
 from codectool.batch.worker import Hand, Job
+from codectool.errors import CodecError
 from codectool.files.outputs import make_folder
 from codectool.pipeline import EncodeJob
 
@@ -33,12 +35,12 @@ def run(job: BatchJob, plan: Plan, record: Record) -> None:
         resumer.fingerprint  # noqa: B018 (weights that are missing would fail every file)
     if plan.folder is not None:
         make_folder(plan.folder)
-    _record_unreadable(plan, record)
+    _record_refused(plan, record)
     with Pool(job.workers) as pool:
         jobs = _jobs_left(job, plan, resumer, record)
         files = min(HAND_FILES, len(plan.items) // (HANDS * job.workers))
         for outcome in pool.outcomes(_hands(jobs, files)):
-            record(outcome)
+            record(_removed(job, resumer, outcome))
             if outcome.ends_run:
                 return
 
@@ -46,7 +48,7 @@ def run(job: BatchJob, plan: Plan, record: Record) -> None:
 def preview(job: BatchJob, plan: Plan, record: Record) -> None:
     """Tell `record` what `run` would do, and do nothing."""
     resumer = Resumer(job)
-    _record_unreadable(plan, record)
+    _record_refused(plan, record)
     for item in plan.items:
         record(resumer.outcome_of(item) or Outcome(item.source, item.target, Status.PLANNED))
 
@@ -60,8 +62,19 @@ def _jobs_left(job: BatchJob, plan: Plan, resumer: Resumer, record: Record) -> I
             continue
         if outcome.status is Status.SKIPPED:
             remove_part(item.target)  # of a run that was killed while it made it anew
-        record(outcome)
+        record(_removed(job, resumer, outcome))
         yield None
+
+
+def _removed(job: BatchJob, resumer: Resumer, outcome: Outcome) -> Outcome:
+    """Remove the input if that was asked for and its output is good; return what came of it."""
+    if not job.remove or outcome.status not in (Status.DONE, Status.SKIPPED):
+        return outcome
+    try:
+        resumer.remove_source(Item(outcome.source, outcome.target))
+    except CodecError as error:
+        return replace(outcome, status=Status.FAILED, error=str(error))
+    return outcome
 
 
 def _hands(jobs: Iterator[Job | None], files: int) -> Iterator[Hand]:
@@ -88,6 +101,6 @@ def _size_bytes(job: Job) -> int:
     return status.st_size if is_recording else HAND_BYTES
 
 
-def _record_unreadable(plan: Plan, record: Record) -> None:
-    for folder, error in plan.unreadable:
-        record(Outcome(folder, "", Status.FAILED, error=str(error)))
+def _record_refused(plan: Plan, record: Record) -> None:
+    for name, error in plan.refused:
+        record(Outcome(name, "", Status.FAILED, error=str(error)))

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codectool.cli.folders import FolderOptions, folder_options, run_files, run_folder
-from codectool.cli.operands import decode_operands, operands_option
-from codectool.cli.options import ending_by_signals, language_model_options, model_options, progress_bar, say
+from codectool.cli.folders import FolderOptions, do_one, folder_options, run_files, run_folder
+from codectool.cli.operands import decode_operands, is_other_format, operands_option, output_of
+from codectool.cli.options import (
+    Time,
+    language_model_options,
+    model_options,
+    progress_bar,
+    say,
+    show_result,
+    threads_option,
+)
+from codectool.cli.sections import Command
 from codectool.cli.token_sets import decode_token_set
 from codectool.errors import DataError, UsageError
 
@@ -17,12 +26,12 @@ if TYPE_CHECKING:
     from codectool.pipeline import DecodeJob
 
 
-@click.command()
+@click.command(cls=Command)
 @operands_option
 @click.option("--subtype", help="Sample type of OUT, as PCM_16, PCM_24 or FLOAT.")
-@click.option("--raw", help="Write headerless PCM: s16le, s24le or f32le.")
-@click.option("--start", "start_s", type=float, default=0.0, help="Second to begin at.")
-@click.option("--duration", "duration_s", type=float, help="Seconds to decode [default: all].")
+@click.option("--raw", metavar="FORMAT", help="Write headerless PCM: s16le, f32le, mulaw and so on.")
+@click.option("--start", "start_s", type=Time(), default=0.0, help="Where to begin, as 90 or 1:30.")
+@click.option("--duration", "duration_s", type=Time(), help="How much to decode [default: all].")
 @click.option(
     "--strict", is_flag=True, help="Write nothing if IN is damaged; from pipe to pipe, nothing after damage."
 )
@@ -34,13 +43,17 @@ if TYPE_CHECKING:
 )
 @model_options(None)
 @language_model_options
-@click.option("--to", metavar="SUFFIX", help="Folder: what outputs are, as flac or ogg [default: wav].")
+@threads_option
+@click.option("--to", metavar="SUFFIX", help="What outputs are, as flac or ogg [default: by OUT, or wav].")
 @folder_options
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
 @click.option("-f", "--force", "overwrite", is_flag=True, help="Overwrite OUT.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and warnings.")
 def decode(
     names: tuple[str, ...],
     output: str | None,
+    to_stdout: bool,
+    as_json: bool,
     to: str | None,
     folder: FolderOptions,
     quiet: bool,
@@ -57,13 +70,23 @@ def decode(
 
     own_suffix = ".wav" if given["raw"] is None else ".raw"
     suffix = f".{(to or own_suffix).removeprefix('.')}"
-    operands = decode_operands(names, output)
+    operands = decode_operands(names, output_of(output, to_stdout))
     source = operands.sources[0]
     several = len(operands.sources) > 1
     if not several and is_data_set(source):
         folder.refuse(source)
         return decode_token_set(source, operands.target, to, quiet, given)
-    job = DecodeJob(source=source, target="" if several else operands.target_of_one(suffix), **given)
+    if (
+        to is not None
+        and operands.target is not None
+        and not several
+        and is_other_format(operands.target, to)
+    ):
+        raise UsageError(f"--to {to}, but {operands.target} ends otherwise; leave one out")
+    target = "" if several else operands.target_of_one(suffix, folder.keep_suffix)
+    job = DecodeJob(source=source, target=target, suffix=None if to is None else suffix, **given)
+    if as_json and (several or Path(source).is_dir()):
+        raise UsageError("--json is for one file; --report - prints a line of JSON for each of many")
     if several:
         return run_files(job, operands, suffix, folder, quiet)
     if Path(source).is_dir():
@@ -71,12 +94,10 @@ def decode(
             raise UsageError(f"{source}: is a folder; name another one for the outputs")
         return run_folder(job, suffix, folder, quiet)
     folder.refuse(source)
-    if to is not None:
-        raise UsageError(f"--to is for folders, but {source} is not one: the suffix of OUT says what it is")
-    return ending_by_signals(source, lambda: _decode_file(job, quiet))
+    return do_one(job, folder, quiet, lambda: _decode_file(job, quiet, as_json))
 
 
-def _decode_file(job: DecodeJob, quiet: bool) -> int:
+def _decode_file(job: DecodeJob, quiet: bool, as_json: bool) -> int:
     """Decode one file and say how it went."""
     from codectool import pipeline
 
@@ -88,6 +109,9 @@ def _decode_file(job: DecodeJob, quiet: bool) -> int:
         say(f"warning: {warning}")
     for damage in result.damage:
         say(f"{job.source}: {damage}")
+    if as_json:
+        show_result(job, result)
+        quiet = True
     say(
         f"{job.target}: {result.duration_s:.2f} s at {result.rate_hz} Hz, "
         f"{result.duration_s / result.elapsed_s:.1f} times real time",

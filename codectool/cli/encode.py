@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codectool.cli.folders import FolderOptions, folder_options, run_files, run_folder
-from codectool.cli.operands import encode_operands, operands_option
+from codectool.cli.folders import FolderOptions, do_one, folder_options, run_files, run_folder
+from codectool.cli.operands import encode_operands, operands_option, output_of
 from codectool.cli.options import (
     Rate,
-    ending_by_signals,
+    SampleRate,
     language_model_options,
     model_options,
     progress_bar,
     say,
+    show_result,
+    threads_option,
 )
+from codectool.cli.sections import Command, Option
 from codectool.errors import UsageError
 from codectool.models.registry import DEFAULT_MODEL
 
@@ -25,18 +28,39 @@ if TYPE_CHECKING:
     from codectool.pipeline import EncodeJob, EncodeResult
 
 
-@click.command()
+RAW = "Headerless input"
+
+
+@click.command(cls=Command)
 @operands_option
 @click.option(
-    "-b", "--bitrate", "rate_bps", type=Rate(), help="Bit rate, as 6kbps, 6k, 6000 or 6 [default: 6kbps]."
+    "-b",
+    "--bitrate",
+    "rate_bps",
+    type=Rate(),
+    help="Bit rate, as 6kbps, 6k or 6000 [default: 6kbps or next].",
 )
 @click.option("--levels", type=int, help="Number of codebook levels, instead of a rate.")
-@click.option("--raw", help="IN is headerless PCM: s16le, s24le or f32le.")
-@click.option("--rate", "raw_rate_hz", type=int, help="Sample rate of raw input, in Hz.")
+@click.option(
+    "--raw",
+    cls=Option,
+    section=RAW,
+    metavar="FORMAT",
+    help="IN is headerless PCM, by ffmpeg's names: s16le, s24be, f32le, u8, mulaw and so on.",
+)
+@click.option(
+    "--rate",
+    "raw_rate_hz",
+    type=SampleRate(),
+    cls=Option,
+    section=RAW,
+    metavar="HZ",
+    help="Its sample rate, as 44100 or 44.1k.",
+)
 @click.option(
     "--channels",
     multiple=True,
-    help="mix (default) or keep, up to 8; and the number of channels of raw input.",
+    help="mix (default) or keep, up to 8, which share the rate; and the number of channels of raw input.",
 )
 @click.option(
     "--low-latency",
@@ -56,12 +80,16 @@ if TYPE_CHECKING:
 )
 @language_model_options
 @model_options(DEFAULT_MODEL)
+@threads_option
 @folder_options
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
 @click.option("-f", "--force", "overwrite", is_flag=True, help="Overwrite OUT.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and warnings.")
 def encode(
     names: tuple[str, ...],
     output: str | None,
+    to_stdout: bool,
+    as_json: bool,
     raw: str | None,
     raw_rate_hz: int | None,
     channels: tuple[str, ...],
@@ -81,17 +109,19 @@ def encode(
         raise click.UsageError("--tag takes key=value")
     from codectool.pipeline import EncodeJob
 
-    operands = encode_operands(names, output)
+    operands = encode_operands(names, output_of(output, to_stdout))
     source = operands.sources[0]
     several = len(operands.sources) > 1
     job = EncodeJob(
         source=source,
-        target="" if several else operands.target_of_one(".ecdc"),
+        target="" if several else operands.target_of_one(".ecdc", folder.keep_suffix),
         raw=_raw_format(raw, raw_rate_hz, channels),
         keep_channels="keep" in channels,
         tags=dict(tag.split("=", 1) for tag in tags),
         **given,
     )
+    if as_json and (several or Path(source).is_dir()):
+        raise UsageError("--json is for one file; --report - prints a line of JSON for each of many")
     if several:
         return run_files(job, operands, ".ecdc", folder, quiet)
     if Path(source).is_dir():
@@ -99,10 +129,10 @@ def encode(
             raise UsageError(f"{source}: is a folder; name another one for the outputs")
         return run_folder(job, ".ecdc", folder, quiet)
     folder.refuse(source)
-    return ending_by_signals(source, lambda: _encode_file(job, quiet))
+    return do_one(job, folder, quiet, lambda: _encode_file(job, quiet, as_json))
 
 
-def _encode_file(job: EncodeJob, quiet: bool) -> int:
+def _encode_file(job: EncodeJob, quiet: bool, as_json: bool) -> int:
     """Encode one file and say how it went."""
     from codectool import pipeline
 
@@ -112,7 +142,10 @@ def _encode_file(job: EncodeJob, quiet: bool) -> int:
         say(note, quiet)
     for warning in result.warnings:
         say(f"warning: {warning}")
-    say(_summary(job.target, result), quiet)
+    if as_json:
+        show_result(job, result)
+    else:
+        say(_summary(job.target, result), quiet)
     return 0
 
 

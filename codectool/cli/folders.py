@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import os
 import sys
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
-from codectool.cli.options import quoted, say, show
+from codectool.cli.options import ending_by_signals, quoted, say, show
+from codectool.cli.sections import Option
 from codectool.engines.threads import usable_cores
 from codectool.errors import UsageError
 from codectool.files.inputs import open_input
@@ -29,45 +31,55 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 SECONDS_IN_HOUR = 3600
 PROGRESS = "{percentage:3.0f} % |{bar}| {n_fmt} of {total_fmt} files{postfix}, {remaining} left"
 WORKERS_MAX = 60  # Windows waits for 63 at once
+MANY = "Folders and several inputs"
+FOR_ONE_TOO = ("skip_existing", "keep_suffix", "remove")
+
+
+def _option(*names: str, **kwargs: Any) -> Callable[[Decorated], Decorated]:
+    return click.option(*names, cls=Option, section=MANY, **kwargs)
+
+
 OPTIONS = (
-    click.option("-r", "--recursive", is_flag=True, help="Folder: with its subfolders."),
-    click.option(
-        "--include", multiple=True, metavar="GLOB", help="Folder: only such files; may be repeated."
+    _option("-r", "--recursive", is_flag=True, help="With the subfolders."),
+    _option("--include", multiple=True, metavar="GLOB", help="Only such files; may be repeated."),
+    _option("--files-from", metavar="LIST", help="Only files listed in LIST (- is stdin), a line each."),
+    _option("-0", "--null", is_flag=True, help="Names in LIST end in a zero byte, as find -print0 has them."),
+    _option("--keep-suffix", is_flag=True, help="Call outputs as a.wav.ecdc, not a.ecdc."),
+    _option("-n", "--skip-existing", is_flag=True, help="Leave any output that is there, even another."),
+    _option(
+        "--rm", "remove", is_flag=True, help="Remove each input when its output was written and checked."
     ),
-    click.option("--files-from", metavar="LIST", help="Folder: only files listed in LIST (- is stdin)."),
-    click.option(
-        "--jobs",
-        type=click.IntRange(1),
-        metavar="N",
-        help="Folder: processes [default: one a core, one for a GPU].",
+    _option(
+        "--jobs", type=click.IntRange(1), metavar="N", help="Processes [default: one a core, one for a GPU]."
     ),
-    click.option(
-        "--skip-existing", is_flag=True, help="Folder: leave any output that is there, even another."
-    ),
-    click.option("--dry-run", is_flag=True, help="Folder: print what would be done, and do nothing."),
-    click.option("--report", metavar="FILE", help="Folder: append a line of JSON to FILE for every file."),
+    _option("--dry-run", is_flag=True, help="Print what would be done, and do nothing."),
+    _option("--report", metavar="FILE", help="Append a line of JSON to FILE (- is stdout) for every file."),
 )
 
 
 @dataclass(frozen=True)
 class FolderOptions:
-    """What was asked for a folder, and does not concern a single file."""
+    """What was asked for many files, and for the most part does not concern a single one."""
 
     recursive: bool
     include: tuple[str, ...]
     files_from: str | None
-    jobs: int | None
+    null: bool
+    keep_suffix: bool
     skip_existing: bool
+    remove: bool
+    jobs: int | None
     dry_run: bool
     report: str | None
 
     def refuse(self, source: str) -> None:
-        """Raise UsageError if any was given, for a source that is not a folder."""
-        self._refuse(source, [option.name for option in fields(self)], "folders and several inputs")
+        """Raise UsageError if any was given that means nothing for a single file."""
+        names = [option.name for option in fields(self) if option.name not in FOR_ONE_TOO]
+        self._refuse(source, names, "folders and several inputs")
 
     def refuse_search(self, source: str) -> None:
         """Raise UsageError if any was given that says which files, for files that are named."""
-        self._refuse(source, ["recursive", "include", "files_from"], "folders")
+        self._refuse(source, ["recursive", "include", "files_from", "null"], "folders")
 
     def _refuse(self, source: str, names: list[str], what: str) -> None:
         for name in names:
@@ -96,9 +108,7 @@ def run_files(
     folder.refuse_search(operands.sources[0])
     from codectool import batch
 
-    job = batch.BatchJob(
-        each, suffix, skip_existing=folder.skip_existing, workers=folder.jobs or _workers(each.device)
-    )
+    job = _batch_job(each, suffix, folder)
     return _run_plan(job, batch.plan_files(job, operands.sources, operands.folder), folder, quiet)
 
 
@@ -110,37 +120,91 @@ def run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions, 
         raise UsageError("--files-from says which files, so -r and --include have no meaning; leave them out")
     from codectool import batch
 
-    job = batch.BatchJob(
+    job = _batch_job(each, suffix, folder)
+    return _run_plan(job, batch.plan(job), folder, quiet)
+
+
+def do_one(each: EncodeJob | DecodeJob, folder: FolderOptions, quiet: bool, work: Callable[[], int]) -> int:
+    """Do the work of a single file, unless it is there and to be left; remove the input if asked to."""
+    from codectool import batch
+
+    if folder.skip_existing and each.target != "-" and Path(each.target).exists():
+        say(f"{each.target}: is there already", quiet)
+        return 0
+    if folder.remove:
+        refuse_removal(each)
+    code = ending_by_signals(each.source, work)
+    if folder.remove and code == 0:
+        batch.remove_source(each)
+        say(f"{each.source}: removed", quiet)
+    return code
+
+
+def refuse_removal(each: EncodeJob | DecodeJob) -> None:
+    """Raise UsageError where what was written could not stand for the input."""
+    if "-" in (each.source, each.target):
+        raise UsageError("--rm is for files: what went through a pipe cannot be checked")
+    if getattr(each, "start_s", 0) or getattr(each, "duration_s", None) is not None:
+        raise UsageError("--rm removes whole inputs, and --start and --duration write a part: leave one out")
+
+
+def _batch_job(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions) -> BatchJob:
+    from codectool import batch
+
+    if folder.remove:
+        refuse_removal(each)
+        if folder.skip_existing:
+            raise UsageError("--rm and --skip-existing together would remove inputs of outputs not looked at")
+    return batch.BatchJob(
         each=each,
         suffix=suffix,
         recursive=folder.recursive,
         include=folder.include,
-        files=None if folder.files_from is None else _listed_in(folder.files_from),
+        files=None if folder.files_from is None else _listed_in(folder.files_from, folder.null),
         skip_existing=folder.skip_existing,
+        keep_suffix=folder.keep_suffix,
+        remove=folder.remove,
         workers=folder.jobs or _workers(each.device),
     )
-    return _run_plan(job, batch.plan(job), folder, quiet)
 
 
 def _run_plan(job: BatchJob, plan: Plan, folder: FolderOptions, quiet: bool) -> int:
     from codectool import batch
 
     with ExitStack() as opened:
-        report = batch.Report(open_report(folder.report, opened), len(plan.items))
+        report = batch.Report(open_report(folder.report, opened), len(plan.items) + len(plan.refused))
         listing = folder.dry_run and folder.report != "-"
         # Also of what was done before Ctrl-C, but not after an error that let nothing begin.
-        opened.callback(lambda: say(report.summary(), quiet or bool(plan.items and not report.counts)))
+        opened.callback(lambda: _say_summary(report, plan, quiet or bool(plan.items and not report.counts)))
         record = opened.enter_context(_shown(report, len(plan.items), quiet, listing))
         (batch.preview if folder.dry_run else batch.run)(job, plan, record)
     return report.exit_code
 
 
-def _listed_in(name: str) -> tuple[str, ...]:
-    """Return the lines of a list; names of files are bytes, and need not be text."""
+def _say_summary(report: Report, plan: Plan, quiet: bool) -> None:
+    say(report.summary(), quiet)
+    if plan.left_out:
+        say(_left_out(plan), quiet)
+
+
+def _left_out(plan: Plan) -> str:
+    counts = ", ".join(f"{count} {what}" for what, count in plan.left_out)
+    more = (
+        "; `ffmpeg -i IN -f wav - | codec encode - OUT` takes others" if plan.are_recordings_left_out else ""
+    )
+    return f"left out: {counts}{more}"
+
+
+def _listed_in(name: str, null: bool) -> tuple[str, ...]:
+    """Return the names in a list; they are bytes, and need not be text."""
     with open_input(name) as stream:
-        listed = stream.read()
+        listed = stream.read().removeprefix(codecs.BOM_UTF8)
+    if null:
+        return tuple(os.fsdecode(entry) for entry in listed.split(b"\0") if entry)
     if b"\0" in listed:
-        raise UsageError(f"--files-from {name}: holds zero bytes; write one name a line, in UTF-8")
+        raise UsageError(
+            f"--files-from {name}: holds zero bytes; say --null, or write a name a line, in UTF-8"
+        )
     return tuple(os.fsdecode(line) for line in listed.splitlines() if line.strip())
 
 

@@ -3,33 +3,94 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from codectool.cli.options import show
+from codectool.cli.operands import coded_files
+from codectool.cli.options import expanded, say, show
 from codectool.cli.token_sets import show_tokens
+from codectool.errors import CodecError, DataError
+
+if TYPE_CHECKING:
+    from codectool.container import Summary
+
+NAME_COLUMNS = 24
 
 
 @click.command()
-@click.argument("source", metavar="FILE", type=click.Path())
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def info(source: str, as_json: bool) -> int:
-    """Show what is in an .ecdc file, or a shard or folder of tokens, reading and checking all of it."""
-    from codectool.container import scan
-    from codectool.errors import DataError
-    from codectool.files.inputs import open_input
+@click.argument("names", metavar="FILE...", nargs=-1, required=True, type=click.Path(), callback=expanded)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
+def info(names: tuple[str, ...], as_json: bool) -> int:
+    """Show what is in .ecdc files, those in folders, or shards of tokens, reading and checking all of it."""
     from codectool.tokens.reading import is_data_set
 
-    if is_data_set(source):
-        show_tokens(source, as_json)
-        return 0
+    codes = [0]
+    sources = list(coded_files(names))
+    for source in sources:
+        try:
+            if is_data_set(source):
+                show_tokens(source, as_json)
+            else:
+                codes.append(_show_file(source, as_json, len(sources) > 1))
+        except CodecError as error:
+            if len(sources) == 1:
+                raise
+            say(str(error))
+            codes.append(error.exit_code)
+    return max(codes)
+
+
+def _show_file(source: str, as_json: bool, with_name: bool) -> int:
+    """Print what is in one file; give the exit code."""
+    from codectool.container import scan
+    from codectool.files.inputs import open_input
+
     with open_input(source) as stream:
         summary = scan(stream)
-    facts = summary.facts()
     if as_json:
-        show(json.dumps({"file": source, **facts}))
+        show(json.dumps({"file": source, **summary.facts()}))
     else:
-        for name, value in facts.items():
-            show(f"{name.replace('_', ' '):24} {value}")
-        show("\nUntil version 1.0 a file belongs to the version of codectool that wrote it.")
+        lines = [*_lines(summary), *([] if with_name else ["", UNTIL_1_0])]
+        show("\n".join([*([f"{source}:"] if with_name else []), *lines, *([""] if with_name else [])]))
     return DataError.exit_code if summary.complete is False else 0
+
+
+UNTIL_1_0 = "Until version 1.0 a file belongs to the version of codectool that wrote it."
+
+
+def _lines(summary: Summary) -> Iterator[str]:
+    """Give the lines that people read."""
+    facts = summary.facts()
+    for name in ("tags", "damage"):
+        facts.pop(name)
+    for name, value in facts.items():
+        yield _line(name.replace("_", " "), _shown(name, value))
+    for name, text in sorted(summary.tags.items()):
+        yield _line(f"tag {name}", text)
+    for gap in summary.gaps:
+        lost = "all frames" if gap.frames is None else f"{gap.frames} frames"
+        yield _line("damage", f"at frame {gap.first_frame}, {lost} lost: {gap.reason}")
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name:{NAME_COLUMNS}} {text}"
+
+
+def _shown(name: str, value: Any) -> str:
+    """Return a fact as people write it."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        plain = f"{value:.6f}".rstrip("0").rstrip(".")
+        return f"{plain} ({_clock(value)})" if name == "duration_s" and value >= 60 else plain
+    return str(value)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:05.2f}" if hours else f"{minutes}:{rest:05.2f}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codectool.cli.options import say, show
+from codectool.cli.options import known_models, say, show
 
 if TYPE_CHECKING:
     from codectool.models.install import Installed
@@ -68,9 +68,15 @@ def show_command(name: str, as_json: bool) -> None:
 
 @models.command()
 @click.argument("name")
+@click.option(
+    "--mirror",
+    envvar="CODECTOOL_MIRROR",
+    metavar="URL",
+    help="Where files of the same names lie, instead of their publisher's place [env: CODECTOOL_MIRROR].",
+)
 @click.option("-f", "--force", is_flag=True, help="Fetch them even if they are here.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-def fetch(name: str, force: bool, quiet: bool) -> None:
+def fetch(name: str, mirror: str | None, force: bool, quiet: bool) -> None:
     """Download the published weights of a model, check them, and keep them in the user's cache.
 
     A download that broke off goes on where it ended.
@@ -78,8 +84,28 @@ def fetch(name: str, force: bool, quiet: bool) -> None:
     from codectool.models import install
 
     with _byte_bar(name, quiet) as progress:
-        installed = install.fetch(install.FetchJob(name, force), progress)
+        installed = install.fetch(install.FetchJob(name, force, mirror), progress)
     _report(installed, quiet)
+
+
+@models.command()
+@click.argument("name", shell_complete=known_models)
+def path(name: str) -> None:
+    """Print where the weights of a model are. Exit code 5 if they are not here."""
+    from codectool.models.registry import find
+    from codectool.models.search import find_weights
+
+    show(str(find_weights(find(name))))
+
+
+@models.command()
+@click.argument("name", shell_complete=known_models)
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def remove(name: str, quiet: bool) -> None:
+    """Remove the weights of a model that were fetched or imported."""
+    from codectool.models import install
+
+    say(f"{install.remove(name)}: removed", quiet)
 
 
 @models.command("import")

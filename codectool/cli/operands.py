@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TypeVar
@@ -31,18 +31,19 @@ class Operands:
         """The folder that outputs go to, None if that is not what was named."""
         return Path(self.target) if self.target is not None and is_folder(self.target) else None
 
-    def target_of_one(self, suffix: str) -> str:
+    def target_of_one(self, suffix: str, keep_suffix: bool = False) -> str:
         """Return the output of the only input: as named, in the folder named, or beside the input."""
         (source,) = self.sources
         if self.target is None:
-            return default_target(source, suffix)
+            return source + suffix if keep_suffix and source != "-" else default_target(source, suffix)
         if self.folder is None or Path(source).is_dir():
             return self.target
         if source == "-":
             raise UsageError(f"{self.target}: is a folder, and stdin has no name; name a file in it")
         if Path(source).exists():  # else there will be no output
             make_folder(self.folder)
-        return str(self.folder / PurePath(source).with_suffix(suffix).name)
+        name = PurePath(source).name
+        return str(self.folder / (name + suffix if keep_suffix else PurePath(name).with_suffix(suffix)))
 
 
 def pair_option(command: Decorated) -> Decorated:
@@ -56,13 +57,21 @@ def pair_option(command: Decorated) -> Decorated:
 
 
 def operands_option(command: Decorated) -> Decorated:
-    """Add the operands, IN... [OUT], and -o to a command, which gets them as `names` and `output`."""
+    """Add IN... [OUT], -o and -c to a command, which gets them as `names`, `output` and `to_stdout`."""
+    command = click.option("-c", "--stdout", "to_stdout", is_flag=True, help="The output is stdout.")(command)
     command = click.option(
         "-o", "--output", metavar="OUT", help="The output; for several inputs a folder, DIR/."
     )(command)
     return click.argument(
         "names", metavar="IN... [OUT]", nargs=-1, required=True, type=click.Path(), callback=expanded
     )(command)
+
+
+def output_of(output: str | None, to_stdout: bool) -> str | None:
+    """Return what -o or -c named; UsageError if both did."""
+    if output is not None and to_stdout:
+        raise UsageError("-o and -c both name the output; give one of them")
+    return "-" if to_stdout else output
 
 
 def encode_operands(names: tuple[str, ...], output: str | None) -> Operands:
@@ -120,6 +129,20 @@ def pair_operands(names: tuple[str, ...], output: str | None, overwrite: bool) -
     return source, target
 
 
+def coded_files(names: Iterable[str]) -> Iterator[str]:
+    """Give the names, and for a folder the .ecdc files in it and below; UsageError for one without any."""
+    from codectool.tokens.reading import is_data_set
+
+    for name in names:
+        if name == "-" or not Path(name).is_dir() or is_data_set(name):
+            yield name
+            continue
+        found = sorted(str(path) for path in Path(name).rglob(f"*{CODED_SUFFIX}") if path.is_file())
+        if not found:
+            raise UsageError(f"{name}: is a folder without {CODED_SUFFIX} files")
+        yield from found
+
+
 def is_folder(name: str) -> bool:
     """Whether a name means a folder: it ends in a slash, or there is one."""
     return name.endswith(("/", os.sep)) or (name != "-" and Path(name).is_dir())
@@ -130,6 +153,11 @@ def is_recording(name: str) -> bool:
     from codectool.audio.source import begins_like_audio
 
     return _is_audio_name(name) or begins_like_audio(_head(name))
+
+
+def is_other_format(name: str, suffix: str) -> bool:
+    """Whether a name ends like audio of another format than a suffix means."""
+    return _is_audio_name(name) and PurePath(name).suffix.lower() != f".{suffix.lower().removeprefix('.')}"
 
 
 def is_coded(name: str) -> bool:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import glob
+import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 import click
 
-from codectool.errors import CodecError
+from codectool.cli.sections import Option
+from codectool.engines.threads import THREADS_VARIABLE
+from codectool.errors import CodecError, UsageError
 from codectool.files.streams import as_file_error, ended_by_signals
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|kbps|bps)?", re.IGNORECASE)
+TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
+SAMPLE_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|kHz)?", re.IGNORECASE)
+RARE_BELOW_HZ = 1000  # no recording has so few samples a second, and many people mean kHz
 SHELL_EXPANDS = sys.platform != "win32"  # *.ecdc to the names of files, before a command gets them
+MODEL = "Model and machine"
 SIGNALLED = 128  # and the number of a signal make the exit code, as shells count it
 BARE_KBPS_BELOW = 1000  # a bare number under this is kilobits: nobody asks for 6 bits a second
 
@@ -49,6 +58,38 @@ class Rate(click.ParamType):  # type: ignore[type-arg]  # generic in newer versi
         return number * 1000 if kilobits else number
 
 
+class Time(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A time such as 90, 90.5, 1:30 or 1:02:30, in seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        if isinstance(value, float):
+            return value
+        match = TIME.fullmatch(str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is not a time; write 90, 1:30 or 1:02:30", param, ctx)
+        hours, minutes, seconds = (float(part or 0) for part in match.groups())
+        return 3600 * hours + 60 * minutes + seconds
+
+
+class SampleRate(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A sample rate such as 44100 or 44.1k, in Hz."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return Hz."""
+        match = SAMPLE_RATE.fullmatch(str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is not a sample rate; write 44100 or 44.1k", param, ctx)
+        rate_hz = float(match[1]) * (1000 if match[2] else 1)
+        if 0 < rate_hz < RARE_BELOW_HZ:
+            say(f"warning: --rate {value} is {rate_hz:g} Hz; for kHz write {value}k")
+        return round(rate_hz)
+
+
 def known_models(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
     """Return the names of models that begin like this."""
     from codectool.models.registry import MODELS
@@ -56,39 +97,60 @@ def known_models(_: click.Context, __: click.Parameter, incomplete: str) -> list
     return [name for name in MODELS if name.startswith(incomplete)]
 
 
+def model_option(*names: str, **kwargs: Any) -> Callable[[Decorated], Decorated]:
+    """Return an option that says with what the work is done."""
+    return click.option(*names, cls=Option, section=MODEL, **kwargs)
+
+
 def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
     """Add --model, --weights, --device, --engine and --precision to a command."""
 
     def add(command: Decorated) -> Decorated:
-        command = click.option(
+        command = model_option(
             "--precision",
             type=click.Choice(["auto", "float32", "bfloat16"]),
             default="auto",
             help="Of large products; bfloat16 is faster on some processors, where auto takes it.",
         )(command)
-        command = click.option(
+        command = model_option(
             "--engine",
             type=click.Choice(["auto", "onnxruntime", "torch"]),
             default="auto",
             help="What runs the network: ONNX Runtime, where it can, starts at once.",
         )(command)
-        command = click.option("--device", default="cpu", show_default=True, help="Where the network runs.")(
+        command = model_option("--device", default="cpu", show_default=True, help="Where the network runs.")(
             command
         )
-        command = click.option("--weights", type=click.Path(path_type=Path), help="Weights to use instead.")(
+        command = model_option("--weights", type=click.Path(path_type=Path), help="Weights to use instead.")(
             command
         )
         text = "The model to use." if default else "The model, if not the one the file names."
-        return click.option(
+        return model_option(
             "--model", default=default, show_default=bool(default), help=text, shell_complete=known_models
         )(command)
 
     return add
 
 
+def threads_option(command: Decorated) -> Decorated:
+    """Add --threads to a command, which sets what the engines go by before they are loaded."""
+
+    def set_threads(_: click.Context, __: click.Parameter, threads: int | None) -> None:
+        if threads is not None:
+            os.environ[THREADS_VARIABLE] = str(threads)
+
+    return model_option(
+        "--threads",
+        type=click.IntRange(1),
+        expose_value=False,
+        callback=set_threads,
+        help="Threads for one file [default: one a core].",
+    )(command)
+
+
 def language_model_options(command: Decorated) -> Decorated:
     """Add --lm and --lm-threads to a command."""
-    command = click.option(
+    command = model_option(
         "--lm-threads",
         "language_model_threads",
         type=click.IntRange(1, 1024),
@@ -96,7 +158,7 @@ def language_model_options(command: Decorated) -> Decorated:
         show_default=True,
         help="Threads it computes on; EnCodec takes all cores, and another number rounds otherwise.",
     )(command)
-    return click.option(
+    return model_option(
         "--lm",
         "language_model",
         type=click.Path(path_type=Path),
@@ -140,6 +202,13 @@ def bar(share: float, width: int = 40) -> str:
     """Return a bar for a part of the whole, of characters that stdout can print."""
     block = "█" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"
     return block * round(width * share)
+
+
+def show_result(job: Any, result: Any) -> None:
+    """Print what came of a job on one file as one JSON object; UsageError where its output is on stdout."""
+    if job.target == "-":
+        raise UsageError("--json prints to stdout, where the output goes already: name a file for it")
+    show(json.dumps({"file": job.source, "output": job.target, **asdict(result)}))
 
 
 def say(message: str, quiet: bool = False) -> None:

@@ -32,7 +32,8 @@ def play(source: str, start: str | None, duration: str | None) -> int:
     command = [sys.executable, "-m", "codectool", "decode", source, "-", "-q"]
     for option, value in (("--start", start), ("--duration", duration)):
         command += [option, value] if value is not None else []
-    with subprocess.Popen(command, stdin=sys.stdin, stdout=subprocess.PIPE) as decoding:
+    stdin = None if source == "-" else subprocess.DEVNULL  # else a key that stops the player may be lost
+    with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE) as decoding:
         played = subprocess.run(player, stdin=decoding.stdout, check=False)
         assert decoding.stdout is not None
         decoding.stdout.close()  # a player that has left ends the decoding

@@ -25,7 +25,7 @@ class Command(click.Command):
         """Write the options."""
         sections: dict[str, list[tuple[str, str]]] = {PLAIN: []}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
                 sections.setdefault(getattr(parameter, "section", PLAIN), []).append(record)
         for title, records in sections.items():

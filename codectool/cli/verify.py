@@ -6,6 +6,7 @@ import json
 
 import click
 
+from codectool.cli.operands import coded_files
 from codectool.cli.options import expanded, quoted, say, show
 from codectool.cli.token_sets import verify_token_set
 
@@ -15,7 +16,7 @@ from codectool.cli.token_sets import verify_token_set
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
 @click.option("-q", "--quiet", is_flag=True, help="Print damaged files only.")
 def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:
-    """Check every packet of .ecdc files, without decoding. Exit code 3 when any is damaged.
+    """Check every packet of .ecdc files, and of those in folders, without decoding. Exit code 3 for damage.
 
     Version 0 files have no checksums: of them only the header, the length and the scales can be checked. Of
     shards of tokens, or folders of them, every code is checked, and the digest that is kept beside them.
@@ -25,7 +26,7 @@ def verify(sources: tuple[str, ...], as_json: bool, quiet: bool) -> int:
     from codectool.tokens.reading import is_data_set
 
     codes = {0}
-    for source in sources:
+    for source in coded_files(sources):
         if is_data_set(source):
             codes.add(verify_token_set(source, as_json, quiet))
             continue

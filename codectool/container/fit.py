@@ -43,10 +43,10 @@ def is_overlong(header: AnyHeader, frames: int, total_samples: int) -> bool:
     if isinstance(header, HeaderV0) or not is_known(header.model):
         return False  # the frames of version 0 follow from the length it states
     needed = -(-total_samples * header.model_rate_hz // header.original_rate_hz)
-    return needed < _decoded_samples(find(header.model), frames) - header.hop_samples
+    return needed < decoded_samples(find(header.model), frames) - header.hop_samples
 
 
-def _decoded_samples(entry: ModelEntry, frames: int) -> int:
+def decoded_samples(entry: ModelEntry, frames: int) -> int:
     """Return the model samples that a decoder makes of so many frames."""
     if entry.segment_samples is not None and entry.segment_stride_samples is not None:
         full, rest = divmod(frames, entry.packet_frames())

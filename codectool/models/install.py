@@ -6,14 +6,16 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 from codectool.errors import WeightsError
 from codectool.files.inputs import open_file
 from codectool.files.outputs import open_atomic
+from codectool.files.streams import as_file_error
 from codectool.models.checkpoints import write_checkpoint
 from codectool.models.fetching import SHA256_DIGITS, alone_in, downloaded
 from codectool.models.identifying import Checkpoint, identify
-from codectool.models.registry import ModelEntry, find
+from codectool.models.registry import Download, ModelEntry, find
 from codectool.models.search import cache_folder, how_to_get, weights_places
 from codectool.models.weights import weights_fingerprint
 
@@ -22,10 +24,14 @@ GRAPHS_MODEL = "lyra_v2"  # the one model that is published as several files
 
 @dataclass(frozen=True)
 class FetchJob:
-    """Whose published weights to download; with `overwrite`, also if there are some."""
+    """Whose published weights to download; with `overwrite`, also if there are some.
+
+    `mirror` is a URL under which the files lie by their names: what comes from there is checked just so.
+    """
 
     name: str
     overwrite: bool = False
+    mirror: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ def fetch(job: FetchJob, progress: Callable[[int], None] | None = None) -> Insta
             return _fetch_parts(entry, folder, progress)
         if entry.download is None:
             raise WeightsError(f"{job.name}: no download is known that could be checked: {how_to_get(entry)}")
-        with downloaded(entry.download, folder, progress) as (path, sha256):
+        download = _from_mirror(entry.download, job.mirror)
+        with downloaded(download, folder, progress) as (path, sha256):
             origin = {"source": entry.download.url, "source_sha256": sha256}
             installed = _store(identify(path, entry), folder / entry.weights_file, origin, overwrite=True)
     return replace(installed, note=_checked_by(entry.download.sha256, sha256))
@@ -94,6 +101,27 @@ def _store_graphs(
     with open_atomic(target, overwrite=overwrite) as file:
         file.write(content)
     return Installed(entry, target, weights_fingerprint(target))
+
+
+def remove(name: str) -> Path:
+    """Remove the weights of a model from the user's cache; return where they were, else WeightsError."""
+    place = cache_folder() / find(name).weights_file
+    if not place.is_file():
+        raise WeightsError(f"{place}: no weights of {name} were fetched or imported")
+    with as_file_error(place):
+        place.unlink()
+    return place
+
+
+def _from_mirror(download: Download, mirror: str | None) -> Download:
+    """Return the same file elsewhere; WeightsError where its checksum is not known well enough for that."""
+    if mirror is None:
+        return download
+    if len(download.sha256) < SHA256_DIGITS:
+        raise WeightsError(
+            f"{download.url}: only the beginning of its sha256 is published, too little to trust a mirror"
+        )
+    return replace(download, url=f"{mirror.rstrip('/')}/{PurePosixPath(urlsplit(download.url).path).name}")
 
 
 def convert(job: ImportJob) -> Installed:

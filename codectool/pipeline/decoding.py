@@ -42,6 +42,7 @@ class DecodeJob:
     Attributes:
         model: the model to decode with; None for the one that the file names.
         weights, device, precision, engine: as for `models.loading.load`.
+        suffix: what a file of the format ends in, where the target does not say; None to go by the target.
         subtype: how samples are written, by libsndfile's names; None for the format's own.
         raw: the coding of headerless PCM to write instead of a format.
         strict: whether damage is an error, and nothing is written.
@@ -57,6 +58,7 @@ class DecodeJob:
     precision: str = "auto"
     engine: str = "auto"
     overwrite: bool = False
+    suffix: str | None = None
     subtype: str | None = None
     raw: str | None = None
     strict: bool = False
@@ -102,6 +104,7 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
             job.target,
             rate_hz=rate_hz,
             channels=decoding.channels,
+            suffix=job.suffix,
             subtype=job.subtype,
             raw=job.raw,
             overwrite=job.overwrite,

@@ -197,6 +197,9 @@ def _gathered_s(job: EncodeJob, plan: EncodePlan) -> float:
 
 def _notes(source: AudioSource, plan: EncodePlan) -> list[str]:
     notes = []
+    if plan.streams > 1:
+        each_kbps = plan.nominal_bps / plan.streams / 1000
+        notes.append(f"{plan.streams} channels share the rate: {each_kbps:g} kbps each")
     if source.channels > plan.channels:
         notes.append(f"{source.channels} channels are mixed to mono")
     if source.rate_hz > plan.entry.sample_rate_hz:

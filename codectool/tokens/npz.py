@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import BinaryIO
+from pathlib import Path, PurePath
+from typing import BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,47 +22,69 @@ from codectool.container import (
     codes_and_scales_of,
     open_reader,
 )
-from codectool.container.fit import misfit
-from codectool.errors import DataError, UsageError
+from codectool.container.fit import decoded_samples, misfit
+from codectool.errors import DataError, FileError, UsageError, WeightsError
 from codectool.files.inputs import open_input, refuse_same
 from codectool.files.outputs import open_output
+from codectool.models.registry import ModelEntry, find
+from codectool.models.search import find_weights
+from codectool.models.weights import weights_fingerprint
 
 
 @dataclass(frozen=True)
 class TokensJob:
-    """Codes to take out of an .ecdc file into .npy or .npz, or to put from .npz into an .ecdc file."""
+    """Codes to take out of an .ecdc file into .npy or .npz, or to put from such a file into an .ecdc file.
+
+    Attributes:
+        source, target: which; `-` is stdin, told by its content, or stdout, `.npz` or an .ecdc file.
+        model, weights: whose codes they are, where the source does not say; None as it does.
+        rate_hz: the recording's sample rate, where the source does not say; None for the model's.
+        samples: the recording's length, where the source does not say; None for all that the codes make.
+    """
 
     source: str
     target: str
     overwrite: bool = False
+    model: str | None = None
+    weights: Path | None = None
+    rate_hz: int | None = None
+    samples: int | None = None
 
 
 def tokens(job: TokensJob) -> tuple[int, ...]:
-    """Take codes out, or put them back where the source is .npz; return the shape of the codes.
+    """Take codes out, or put them back where the source is numpy's; return the shape of the codes.
 
     `.npy` holds them as int16 `[levels, frames]` (`[streams, levels, frames]` for several coded channels);
-    `.npz` holds besides them all that is needed to write the file again, in its version. Memory grows with
-    the file.
+    `.npz` holds besides them all that is needed to write the file again, in its version. Codes without that
+    need a `model`. Memory grows with the file.
     """
     refuse_same(job.source, job.target)
-    if PurePath(job.source).suffix == ".npz":
-        return _put_back(job)
-    suffix = PurePath(job.target).suffix
-    if suffix not in (".npy", ".npz"):
-        raise UsageError(f"{job.target}: tokens go to .npy or .npz, and come from .npz")
     with open_input(job.source) as stream:
+        if PurePath(job.source).suffix in NUMPY_SUFFIXES or _is_numpy(job, stream):
+            return _put_back(job, stream)
+        suffix = ".npz" if job.target == "-" else PurePath(job.target).suffix
+        if suffix not in NUMPY_SUFFIXES:
+            raise UsageError(f"{job.target}: tokens go to .npy or .npz, and come from there")
         reader = open_reader(stream)
         codes, scales = codes_and_scales_of(reader)
     shown = codes[0] if codes.shape[0] == 1 else codes
+    stored = io.BytesIO()  # a pipe cannot be sought in, as numpy does
+    if suffix == ".npy":
+        np.save(stored, shown)
+    else:
+        arrays = _named_arrays(shown, scales, reader)
+        np.savez(stored, **arrays)  # type: ignore[arg-type]  # names are fields
     with open_output(job.target, overwrite=job.overwrite) as output:
-        if suffix == ".npy":
-            np.save(output, shown)
-        else:
-            arrays = _named_arrays(shown, scales, reader)
-            np.savez(output, **arrays)  # type: ignore[arg-type]  # names are fields
+        output.write(stored.getbuffer())
     return shown.shape
 
 
+def _is_numpy(job: TokensJob, stream: BinaryIO) -> bool:
+    """Whether standard input holds what numpy wrote, by its first byte: that of a zip archive, or its own."""
+    return job.source == "-" and cast(io.BufferedReader, stream).peek(1)[:1] in (b"P", b"\x93")
+
+
+NUMPY_SUFFIXES = (".npy", ".npz")
 # What numpy and zipfile raise for archives that are damaged, or that somebody else wrote.
 NOT_TOKENS = (
     ValueError,
@@ -114,18 +137,23 @@ class _Stored:
     tags: dict[str, str]
 
 
-def _put_back(job: TokensJob) -> tuple[int, ...]:
-    if PurePath(job.target).suffix in (".npy", ".npz"):
+def _put_back(job: TokensJob, stream: BinaryIO) -> tuple[int, ...]:
+    if PurePath(job.target).suffix in NUMPY_SUFFIXES:
         raise UsageError(f"{job.target}: tokens of .npz go to an .ecdc file; name one")
-    with open_input(job.source) as stream:
-        try:
-            with np.load(stream, allow_pickle=False) as file:
-                arrays = dict(file)
-                codes = _codes_from(arrays)
-                stored = _stored(arrays, codes)
-        except NOT_TOKENS as error:
-            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise DataError(f"does not hold tokens as `codec tokens` writes them ({reason})") from error
+    try:
+        loaded = np.load(stream if stream.seekable() else io.BytesIO(stream.read()), allow_pickle=False)
+        arrays = {"codes": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+        codes = _codes_from(arrays)
+        if job.model is not None:
+            arrays = _facts_of_model(job, find(job.model), codes) | arrays
+        stored = _stored(arrays, codes)
+    except (FileError, WeightsError):
+        raise
+    except NOT_TOKENS as error:
+        reason = str(error)
+        if isinstance(error, KeyError):
+            reason = f"{error} is missing: name the model they are of"
+        raise DataError(f"does not hold tokens as `codec tokens` writes them ({reason})") from error
     if problem := misfit(stored.header):
         raise DataError(f"{job.source}: {problem}")
     with open_output(job.target, overwrite=job.overwrite) as output:
@@ -134,6 +162,26 @@ def _put_back(job: TokensJob) -> tuple[int, ...]:
         except UsageError as error:
             raise DataError(f"{job.source}: holds tokens that cannot be written ({error})") from error
     return codes.shape
+
+
+def _facts_of_model(
+    job: TokensJob, entry: ModelEntry, codes: npt.NDArray[np.int64]
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Return what a file says besides its codes, as an encoder of that model would have written it."""
+    rate_hz = entry.sample_rate_hz if job.rate_hz is None else job.rate_hz
+    samples = decoded_samples(entry, codes.shape[2]) * rate_hz // entry.sample_rate_hz
+    facts: dict[str, object] = {
+        "model": entry.name,
+        "fingerprint": weights_fingerprint(find_weights(entry, job.weights)).hex(),
+        "model_rate_hz": entry.sample_rate_hz,
+        "hop_samples": entry.hop_samples,
+        "bits_per_code": entry.code_bits,
+        "original_rate_hz": rate_hz,
+        "original_channels": entry.channels * len(codes),
+        "frames_per_packet": entry.packet_frames(),
+        "total_samples": max(0, samples) if job.samples is None else job.samples,
+    }
+    return {name: np.array(value) for name, value in facts.items()}
 
 
 def _write_stored(stored: _Stored, output: BinaryIO) -> None:

@@ -238,7 +238,6 @@ def test_existing_file_is_kept_unless_told(folder, noise):
         ("out.raw", {"raw": "s17le"}, "s16le"),
         ("out.raw", {"raw": "s16le", "subtype": "PCM_16"}, "one of them"),
         ("out.flac", {"channels": 20}, "20 channels"),
-        ("out.opus", {"rate_hz": 44100}, "44100 Hz"),
     ],
 )
 def test_what_cannot_be_written_is_a_usage_error(path, options, complaint, folder):

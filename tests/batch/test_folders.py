@@ -110,16 +110,20 @@ def test_lists_from_a_file_and_from_stdin(codec: Codec, monkeypatch: pytest.Monk
         ("encode in", 2, "in: is a folder; name another one for the outputs"),
         ("decode in", 2, "in: is a folder; name another one for the outputs"),
         ("encode in -", 2, "many outputs cannot go to stdout"),
-        ("encode in out", 2, "would both become a.ecdc"),
+        ("encode in/a.wav out.ecdc --json --report -", 2, "--report is for folders"),
         ("encode in out --include *.wav --files-from list", 2, "--files-from says which files"),
         ("encode in out --include *.wav --jobs 0", 2, "--jobs"),
         ("encode in out --include *.wav --weights absent", 5, "give them with --weights FILE"),
         ("encode in out --include *.wav --report absent/report", 4, "absent/report: cannot be written"),
         ("encode in in/a.wav/out --include *.wav", 4, "in/a.wav/out: cannot be made"),
         ("encode in out --files-from absent", 4, "absent: there is no such file"),
-        ("encode in/a.wav out.ecdc -r", 2, "--recursive is for folders, but in/a.wav is not one"),
-        ("encode in/a.wav out.ecdc --files-from list", 2, "--files-from is for folders"),
-        ("decode in/a.wav out.wav --to flac", 2, "--to is for folders"),
+        (
+            "encode in/a.wav out.ecdc -r",
+            2,
+            "--recursive is for folders and several inputs, but in/a.wav is not one",
+        ),
+        ("encode in/a.wav out.ecdc --files-from list", 2, "--files-from is for folders and several"),
+        ("decode in/a.wav out.wav --to flac", 2, "--to flac, but out.wav ends otherwise"),
         ("decode in out --to xyz", 2, "no format is known by this suffix"),
     ],
 )
@@ -140,7 +144,7 @@ def test_lists_with_zero_bytes_are_refused(codec: Codec) -> None:
     code, _, stderr = codec("encode", "in", "out", "--files-from", "list")
     assert (code, stderr) == (
         2,
-        "codec: --files-from list: holds zero bytes; write one name a line, in UTF-8\n",
+        "codec: --files-from list: holds zero bytes; say --null, or write a name a line, in UTF-8\n",
     )
 
 

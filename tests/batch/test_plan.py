@@ -80,9 +80,20 @@ def test_outputs_within_the_inputs_are_no_inputs() -> None:
 
 def test_two_files_that_would_become_one_are_refused() -> None:
     touch("in/a.wav", "in/sub/b.wav", "in/sub/b.flac")
-    with pytest.raises(UsageError, match=r"sub.b\.flac and sub.b\.wav would both become sub.b\.ecdc"):
-        plan(encode_job(recursive=True))
-    assert list(planned(encode_job(recursive=True, include=("*.wav",)))) == ["in/a.wav", "in/sub/b.wav"]
+    touch("in/c.wav")
+    made = plan(encode_job(recursive=True))
+    assert [Path(name).name for name, _ in made.refused] == ["b.flac", "b.wav"]
+    flac, wav, coded = (Path("sub", f"b.{suffix}") for suffix in ("flac", "wav", "ecdc"))
+    words = f"{flac} and {wav} would both become {coded}: see --keep-suffix"
+    assert {str(error) for _, error in made.refused} == {words}
+    assert [Path(item.source).name for item in made.items] == ["a.wav", "c.wav"]
+    kept = planned(encode_job(recursive=True, keep_suffix=True))
+    assert {Path(name).name: Path(target).name for name, target in kept.items()}["b.flac"] == "b.flac.ecdc"
+    assert list(planned(encode_job(recursive=True, include=("*.wav",)))) == [
+        "in/a.wav",
+        "in/c.wav",
+        "in/sub/b.wav",
+    ]
 
 
 def test_names_that_differ_by_case(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,8 +102,9 @@ def test_names_that_differ_by_case(monkeypatch: pytest.MonkeyPatch) -> None:
     touch("in/a.wav", "in/A.flac")
     assert len(planned(job)) == 2
     monkeypatch.setattr(planning, "CASE_IS_ONE", True)
-    with pytest.raises(UsageError, match=r"a\.wav and A\.flac would both become A\.ecdc"):
-        plan(job)
+    made = plan(job)
+    assert (made.items, len(made.refused)) == ((), 2)
+    assert "a.wav and A.flac would both become" in str(made.refused[0][1])
 
 
 def test_an_output_that_is_another_ones_folder_is_refused() -> None:
@@ -210,6 +222,6 @@ def test_folders_that_cannot_be_searched_are_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "scandir", refuse)
     made = plan(encode_job(recursive=True))
     assert [item.source for item in made.items] == [str(Path("in/a.wav"))]
-    ((folder, error),) = made.unreadable
+    ((folder, error),) = made.refused
     assert folder == str(Path("in/shut"))
     assert "in/shut: cannot be searched: Permission denied" in str(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,7 @@ def test_lines() -> None:
             "kbps": 6.0,
             "error": None,
             "notes": ["mixed"],
+            "warnings": [],
         },
         {
             "path": "in/b.wav",
@@ -55,6 +57,7 @@ def test_lines() -> None:
             "kbps": None,
             "error": "in/b.wav: is empty",
             "notes": [],
+            "warnings": [],
         },
     ]
 
@@ -71,11 +74,11 @@ def test_the_summary() -> None:
     report = Report()
     assert report.summary() == "files: 0 done, 0 skipped, 0 failed"
     report.add(DONE)
-    report.add(DONE)
+    report.add(replace(DONE, warnings=("cut",)))
     report.add(FAILED)
     summary = report.summary()
     assert summary.startswith("files: 2 done, 0 skipped, 1 failed; 16.0 s of audio, ")
-    assert "times real time; 12000 bytes coded, 6.00 kbps; remarks on 2" in summary
+    assert "times real time; 12000 bytes coded, 6.00 kbps; warnings of 1" in summary
 
 
 def test_audio_of_no_length_has_no_rate() -> None:

@@ -55,7 +55,6 @@ def test_outputs_of_several_go_to_a_folder(codec: Codec, recordings: dict[str, b
         ("encode -f a.wav -o b.wav", "b.wav: is a recording by its name"),
         ("encode -f a.wav -o c", "c: is a recording by its name or content"),
         ("encode a.wav absent", "absent: there is no such file; if it is the output, write -o absent"),
-        ("encode -f a.wav a.wav", "would both become a.ecdc"),
         ("encode a.wav b.wav -o x.ecdc", "several inputs need a folder"),
         ("encode a.wav - b.wav", "stdin cannot be one of several"),
         ("encode a.wav b.wav -r", "--recursive is for folders"),
