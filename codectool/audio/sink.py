@@ -37,7 +37,7 @@ def open_sink(
     """
     check_rate_and_channels(str(path), rate_hz, channels)
     if raw is not None and subtype is not None:
-        raise UsageError("--raw and --subtype both name the sample type; give one of them")
+        raise UsageError("`raw` and `subtype` both name the sample type; give one of them")
     format_name, subtype = ("RAW", "") if raw is not None else format_and_subtype(path, subtype)
     tags = {tag_name(name): clean_tag(text) for name, text in (tags or {}).items()}
     with ExitStack() as opened:

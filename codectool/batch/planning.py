@@ -75,7 +75,9 @@ def plan(job: BatchJob) -> Plan:
     if job.files is None:
         names = list(_search(job, source, target, unreadable))
         if not names and not unreadable:
-            raise UsageError(f"{source}: holds no {_wanted(job)}; see --include, and -r for subfolders")
+            raise UsageError(
+                f"{source}: holds no {_wanted(job)}; see `include`, and `recursive` for subfolders"
+            )
     else:
         names = list(dict.fromkeys(_listed(name, source, target) for name in job.files))
     outputs = _outputs(names, job.suffix)
@@ -117,7 +119,7 @@ def _check_folders(job: BatchJob, source: Path, target: Path) -> None:
         raise UsageError(f"{target}: is the folder of the inputs; name another one for the outputs")
     for glob in job.include:
         if not PurePath(glob).name:
-            raise UsageError(f"--include {glob!r}: is no name; write something like '*.wav'")
+            raise UsageError(f"`include={glob!r}`: is no name; write something like '*.wav'")
     _check_job(job)
 
 
@@ -192,7 +194,7 @@ def _outputs(names: list[PurePath], suffix: str) -> dict[PurePath, PurePath]:
         output = name.with_suffix(suffix)
         other = taken.setdefault(str(output).casefold() if CASE_IS_ONE else str(output), name)
         if other is not name:
-            raise UsageError(f"{other} and {name} would both become {output}: rename one, or see --include")
+            raise UsageError(f"{other} and {name} would both become {output}: rename one, or see `include`")
         outputs[output] = name
     folders = {parent: output for output in outputs for parent in output.parents}
     for output in outputs.keys() & folders.keys():

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from codectool.cli.words import in_options
 from codectool.errors import CodecError
 from codectool.files.streams import as_file_error, ended_by_signals
 
@@ -143,10 +144,13 @@ def bar(share: float, width: int = 40) -> str:
 
 
 def say(message: str, quiet: bool = False) -> None:
-    """Print a message for the user on stderr, apart from data; it is no error if nobody reads it."""
+    """Print a message for the user on stderr, apart from data, with options in place of arguments.
+
+    It is no error if nobody reads it.
+    """
     if not quiet:
         with suppress(OSError):
-            click.echo(f"codec: {quoted(message)}", err=True)
+            click.echo(f"codec: {quoted(in_options(message))}", err=True)
 
 
 def ending_by_signals(source: str, work: Callable[[], int]) -> int:
