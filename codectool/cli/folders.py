@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -16,6 +16,7 @@ import click
 
 from codectool.cli.options import ending_by_signals, quoted, say, show
 from codectool.cli.sections import Option
+from codectool.cli.words import in_options
 from codectool.engines.threads import usable_cores
 from codectool.errors import UsageError
 from codectool.files.inputs import open_input
@@ -227,6 +228,8 @@ def _shown(report: Report, files: int, quiet: bool, listing: bool) -> Iterator[C
     with tqdm(total=files, bar_format=PROGRESS, disable=hidden, leave=False) as bar:
 
         def record(outcome: Outcome) -> None:
+            if outcome.error is not None:
+                outcome = replace(outcome, error=in_options(outcome.error))
             report.add(outcome)
             if listing:
                 line = f"{outcome.status.value}: {outcome.source} -> {outcome.target}"

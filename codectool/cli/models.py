@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from codectool.cli.options import known_models, say, show
+from codectool.cli.words import in_options
 
 if TYPE_CHECKING:
     from codectool.models.install import Installed
@@ -216,7 +217,7 @@ def _lines(facts: Facts) -> Iterator[str]:
     said["weights"] = f"{facts['weights']}{named}" if facts["weights"] else "not here"
     yield from (f"{name:24} {value}" for name, value in said.items())
     if not facts["weights"]:
-        yield how_to_get(find(facts["name"]))
+        yield in_options(how_to_get(find(facts["name"])))
 
 
 def _short(value: float) -> str:

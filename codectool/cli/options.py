@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from codectool.cli.sections import Option
+from codectool.cli.words import in_options
 from codectool.engines.threads import THREADS_VARIABLE
 from codectool.errors import CodecError, UsageError
 from codectool.files.streams import as_file_error, ended_by_signals
@@ -212,10 +213,13 @@ def show_result(job: Any, result: Any) -> None:
 
 
 def say(message: str, quiet: bool = False) -> None:
-    """Print a message for the user on stderr, apart from data; it is no error if nobody reads it."""
+    """Print a message for the user on stderr, apart from data, with options in place of arguments.
+
+    It is no error if nobody reads it.
+    """
     if not quiet:
         with suppress(OSError):
-            click.echo(f"codec: {quoted(message)}", err=True)
+            click.echo(f"codec: {quoted(in_options(message))}", err=True)
 
 
 def ending_by_signals(source: str, work: Callable[[], int]) -> int:

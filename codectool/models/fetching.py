@@ -170,7 +170,7 @@ def _checked(source: Download, file: BinaryIO) -> str:
 @contextmanager
 def _network(url: str) -> Iterator[None]:
     """Turn what urllib raises into errors that say what to do."""
-    by_hand = "or download it elsewhere and give it with --weights FILE"
+    by_hand = "or download it elsewhere and give it with `weights=FILE`"
     try:
         yield
     except HTTPError as error:
@@ -178,7 +178,7 @@ def _network(url: str) -> Iterator[None]:
         if error.code in GONE:
             raise WeightsError(
                 f"{url}: the published file is not there any more ({error.code} {error.reason}): "
-                "if you have it from elsewhere, give it with --weights FILE"
+                "if you have it from elsewhere, give it with `weights=FILE`"
             ) from error
         raise FileError(
             f"{url}: the server answered {error.code} {error.reason}: try later, {by_hand}"

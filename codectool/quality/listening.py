@@ -110,7 +110,7 @@ def make_page(job: ListenJob, progress: Progress = lambda _: None) -> PageResult
         if len(page) > PAGE_MAX_BYTES:
             raise UsageError(
                 f"the page would have {len(page) >> 20} MiB, and {PAGE_MAX_BYTES >> 20} at most open "
-                "everywhere: give fewer recordings or rates, or a shorter --duration"
+                "everywhere: give fewer recordings or rates, or a shorter `duration_s`"
             )
         file.write(page)
     versions = sum(len(recording["versions"]) for recording in recordings)
@@ -119,9 +119,9 @@ def make_page(job: ListenJob, progress: Progress = lambda _: None) -> PageResult
 
 def _levels(job: ListenJob, entry: ModelEntry) -> tuple[int, ...]:
     if job.scores not in SCORES:
-        raise UsageError(f"--scores {job.scores}: choose from {', '.join(SCORES)}")
+        raise UsageError(f"`scores={job.scores!r}`: choose from {', '.join(SCORES)}")
     if not (0 < job.duration_s <= DURATION_MAX_S and 0 <= job.start_s < math.inf):
-        raise UsageError(f"--duration is up to {DURATION_MAX_S:g} s, and --start is from 0 on")
+        raise UsageError(f"`duration_s` is up to {DURATION_MAX_S:g} s, and `start_s` is from 0 on")
     if job.rates is None:
         return usual_levels(entry)
     return tuple(sorted({entry.levels_for(rate_bps) for rate_bps in parse_rates(job.rates)}))

@@ -23,7 +23,7 @@ class Format:
     """One format of shards.
 
     Attributes:
-        name: what `--format` calls it.
+        name: what it is called.
         pattern: the name of a shard, with its number.
         write: puts records into a file that becomes `target`, to which they may add files beside it.
         read: gives back the description and the records.

@@ -163,7 +163,7 @@ class State:
             name, was, wanted = _difference(found, facts)
             raise UsageError(
                 f"{self.target}: was begun with {name} {was}, not {wanted}; "
-                "name another folder, or write it anew with -f"
+                "name another folder, or write it anew with `overwrite=True`"
             )
 
     def written(self, shard: Shard) -> Written | None:
@@ -175,7 +175,7 @@ class State:
         if written.inputs_sha256 != shard.digest():
             raise UsageError(
                 f"{self.target / shard.name}: was made of other recordings than now; "
-                "name another folder, or write it anew with -f"
+                "name another folder, or write it anew with `overwrite=True`"
             )
         return written
 
@@ -210,7 +210,9 @@ class State:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot be read ({error}); write the data set anew with -f") from error
+            raise DataError(
+                f"{path}: cannot be read ({error}); write the data set anew with `overwrite=True`"
+            ) from error
         return loaded if isinstance(loaded, dict) else None
 
     def _store(self, path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ import soundfile
 from click.testing import CliRunner
 
 from codectool.cli.listen import listen
+from codectool.cli.words import in_options
 from codectool.errors import DataError, FileError, UsageError
 from codectool.models.registry import find
 from codectool.quality import codecs, listening
@@ -157,5 +158,5 @@ def test_what_cannot_be_is_refused_in_words(recording, monkeypatch, arguments, k
     monkeypatch.chdir(recording.parent)
     error = CliRunner().invoke(listen, arguments).exception
     assert isinstance(error, kind)
-    assert words in str(error)
+    assert words in in_options(str(error))
     assert sorted(path.name for path in recording.parent.iterdir()) == ["noise.wav"]
