@@ -16,6 +16,8 @@ OPTIONS = {
     "duration_s": "--duration",
     "keep_channels": "--channels keep",
     "low_latency": "--low-latency",
+    "keep_suffix": "--keep-suffix",
+    "header_from": "--header-from",
     "reference_rate_hz": "--reference-rate",
     "language_model": "--lm",
     "language_model_threads": "--lm-threads",

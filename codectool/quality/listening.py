@@ -180,7 +180,7 @@ class _Maker:
             "pcm_bytes": excerpt.pcm_bytes,
             "frames": codes.shape[1],
             "codes": _base64(codes.astype("<u2").tobytes()),
-            "shades": _base64(shades_of(codes, self.model.weights_path).tobytes()),
+            "shades": _base64(shades_of(codes, self.model.entry, self.model.weights_path).tobytes()),
             "curve": curve,
             "versions": versions,
         }
