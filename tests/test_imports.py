@@ -72,9 +72,10 @@ FAMILIES = {f"codectool.models.{entry.family}" for entry in MODELS.values()}
 TORCH_FREE = {"errors", "files", "audio", "container", "tokens", "sessions", "pipeline", "batch", "api"}
 TORCH_FREE |= {"", "cli", "__main__"}
 TORCH_FREE_MODELS = ("registry", "search", "fetching", "fingerprint", "loaded", "loading", "onnx_loading")
+TORCH_FREE_MODELS += ("entry", "own_entries", "field_entries", "graph_families", "lyra")
 TORCH_FREE_MODELS += ("weights",)
 WITHOUT_TORCH = [name for name in NAMES if part(name) in TORCH_FREE]
-WITHOUT_TORCH += [f"codectool.engines.{name}" for name in ("network", "onnx_engine", "threads")]
+WITHOUT_TORCH += [f"codectool.engines.{name}" for name in ("litert_engine", "network", "onnx_engine", "threads")]
 WITHOUT_TORCH += [f"codectool.models.{name}" for name in TORCH_FREE_MODELS]
 
 

@@ -56,6 +56,8 @@ class ModelEntry:
     longest_samples: int | None = None  # of a model that needs the whole recording at once
     config: Mapping[str, Any] = field(default_factory=dict)  # beyond the family's defaults
     download: Download | None = None  # where `codec models fetch` gets the weights
+    parts: tuple[Download, ...] = ()  # or the several files they are published as
+    engine: str = ""  # the only one that runs it, if there is just one
     page: str = ""  # where people find the weights that cannot be fetched
 
     @property

@@ -9,6 +9,7 @@ from codectool.models.entry import Download, ModelEntry
 
 HUB = "https://huggingface.co"
 DAC_RELEASES = "https://github.com/descriptinc/descript-audio-codec/releases/download"
+LYRA_FILES = "https://github.com/google/lyra/raw/v1.3.2/lyra/model_coeffs"
 DAC_LOW_STRIDES = (2, 4, 5, 8)
 DAC_LICENCE = "MIT"
 SNAC_MUSIC = {
@@ -183,6 +184,39 @@ ENTRIES = (
             url=f"{HUB}/hubertsiuzdak/snac_44khz/resolve/main/pytorch_model.bin",
             size_bytes=None,
             sha256="b0a676cbdc8d1cc53186f6d777bc956fb7932ceacdc657a4c3741646e9e7ead0",
+        ),
+    ),
+    ModelEntry(
+        name="lyra_v2",
+        family="lyra",
+        sample_rate_hz=16_000,
+        channels=1,
+        hop_samples=320,
+        levels=46,
+        codebook_size=16,
+        weights_file="lyra_v2.safetensors",
+        fingerprint=b"",
+        licence="Apache-2.0",
+        causal=True,
+        latency_samples=320,
+        parameters=1_664_688,
+        engine="litert",
+        parts=(
+            Download(
+                url=f"{LYRA_FILES}/soundstream_encoder.tflite",
+                size_bytes=1_779_200,
+                sha256="237da0b16226fb0a68d49551c81bebf614e42142af72764448359f68581e88f1",
+            ),
+            Download(
+                url=f"{LYRA_FILES}/quantizer.tflite",
+                size_bytes=329_012,
+                sha256="841ee05989687d32d1f616a8ad1419fc7eda37599d3c05c7cf5a0d60ccf8ac5c",
+            ),
+            Download(
+                url=f"{LYRA_FILES}/lyragan.tflite",
+                size_bytes=1_475_160,
+                sha256="50e7839cda4f30599a3a34cfaddcd9c98449b049eee884e1a74295780448ad06",
+            ),
         ),
     ),
 )

@@ -37,6 +37,8 @@ def identify(path: Path, entry: ModelEntry | None = None) -> Checkpoint:
     fitting: list[Checkpoint] = []
     misfits: list[tuple[int, str]] = []  # how many tensors differ, and what is to be said of them
     for candidate in known_models() if entry is None else (entry,):
+        if candidate.engine:
+            continue  # not of tensors
         family = family_of(candidate)
         if family.published is None:
             continue

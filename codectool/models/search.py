@@ -53,7 +53,7 @@ def has_graphs(entry: ModelEntry) -> bool:
 
 def how_to_get(entry: ModelEntry) -> str:
     """Return what to do when the weights of a model are not here."""
-    if entry.download is not None:
+    if entry.download is not None or entry.parts:
         return f"`codec models fetch {entry.name}` downloads them, or give them with --weights FILE"
     where = f"get the checkpoint from {entry.page}, and " if entry.page else ""
     return f"{where}give them with --weights FILE"
