@@ -75,9 +75,8 @@ TORCH_FREE_MODELS = ("registry", "search", "fetching", "fingerprint", "loaded", 
 TORCH_FREE_MODELS += ("entry", "own_entries", "field_entries", "graph_families", "lyra")
 TORCH_FREE_MODELS += ("weights",)
 WITHOUT_TORCH = [name for name in NAMES if part(name) in TORCH_FREE]
-WITHOUT_TORCH += [
-    f"codectool.engines.{name}" for name in ("litert_engine", "network", "onnx_engine", "threads")
-]
+TORCH_FREE_ENGINES = ("litert_engine", "network", "onnx_engine", "threads")
+WITHOUT_TORCH += [f"codectool.engines.{name}" for name in TORCH_FREE_ENGINES]
 WITHOUT_TORCH += [f"codectool.models.{name}" for name in TORCH_FREE_MODELS]
 
 
