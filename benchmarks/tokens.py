@@ -166,7 +166,9 @@ def _ends(command: tuple[str, ...], after_s: float) -> bool:
     """Start a command and kill all its processes after so long; tell whether it had ended by itself."""
     process = subprocess.Popen([sys.executable, *CODEC, *command], start_new_session=True)
     try:
-        return process.wait(after_s) == 0
+        if process.wait(after_s):
+            raise SystemExit(f"{' '.join(command)}: failed")
+        return True
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
