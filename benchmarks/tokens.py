@@ -2,7 +2,8 @@
 
 `python -m benchmarks.tokens speed`: clips of 1 to 15 s by `codec tokenize`, by `codec encode` of the folder,
 and by the published EnCodec, one clip after another as its users do (random weights, which change no time).
-`python -m benchmarks.tokens memory`: peak memory by number and by length of recordings.
+`python -m benchmarks.tokens memory`: peak memory by number of recordings.
+`python -m benchmarks.tokens length`: peak memory by length of a recording.
 `python -m benchmarks.tokens kills`: a run killed at random times and started again, until it is done; its
 files must be those of an undisturbed run.
 `python -m benchmarks.tokens ray`: clips without Ray, and by 1, 2 and 4 workers of a Ray on this machine.
@@ -110,11 +111,16 @@ def speed(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]
 
 
 def memory(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]:
-    """Yield the peak memory of one process."""
+    """Yield the peak memory of one process for few and for many clips."""
     yield ["recordings", "audio_hours", "peak_mib", "wall_s"]
     for count in (arguments.count // 10, arguments.count):
         seconds = write_clips(folder / str(count), count)
         yield _peak(folder, str(count), count, seconds, arguments.small)
+
+
+def length(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]:
+    """Yield the peak memory of one process for one long recording."""
+    yield ["recordings", "audio_hours", "peak_mib", "wall_s"]
     for hours in (1, arguments.hours):
         (folder / f"{hours}h").mkdir()
         write_clip(folder / f"{hours}h" / "long.wav", hours * 3600, np.random.default_rng(0))
@@ -166,7 +172,9 @@ def _ends(command: tuple[str, ...], after_s: float) -> bool:
     """Start a command and kill all its processes after so long; tell whether it had ended by itself."""
     process = subprocess.Popen([sys.executable, *CODEC, *command], start_new_session=True)
     try:
-        return process.wait(after_s) == 0
+        if process.wait(after_s):
+            raise SystemExit(f"{' '.join(command)}: failed")
+        return True
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -196,7 +204,7 @@ def ray(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]:
 
 def main() -> None:
     """Measure one part, print, and write its table."""
-    parts = {"speed": speed, "memory": memory, "kills": kills, "ray": ray}
+    parts = {"speed": speed, "memory": memory, "length": length, "kills": kills, "ray": ray}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -205,7 +213,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="of which the fastest counts")
     parser.add_argument("--hours", type=int, default=10, help="of the long recording")
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--small", action="store_true", help="memory, ray: with a smaller network")
+    parser.add_argument("--small", action="store_true", help="memory, length, ray: with a smaller network")
     parser.add_argument("--remark", default="", help="on the state of the machine, for the table")
     arguments = parser.parse_args()
     rows = []
