@@ -4,6 +4,9 @@ After each kill no file may lie half-written under its final name: what is there
 undisturbed run. The same command again must then complete with equal outputs, leave no `.part`, and do no
 file of a folder twice. Figures go to kills.csv.
 
+Live input is ended by SIGINT, SIGTERM or SIGHUP instead, while a program still writes to the pipe: the recording
+must be there, whole, with all that was written before, and the exit code must be that of the signal.
+
 The processes, workers too, are forked from ones that have imported torch already, and use a small model: so
 most kills meet them at work, not while they start.
 """
@@ -28,11 +31,14 @@ import soundfile
 
 from benchmarks.machine import write_table
 from codectool import pipeline  # noqa: F401 (what takes long to import must be there before forking)
-from codectool.__main__ import run
+from codectool.__main__ import end_in_order, run
+from codectool.container import scan
 from codectool.models.search import WEIGHTS_VARIABLE
 from tests.small_models import noise_codec, write_weights
 
 LENGTHS_S = (30, 30, *[1] * 40)  # of the recordings: the short ones are encoded together
+RAW = ("--raw", "s16le", "--rate", "24000", "--channels", "1")
+PIECE_BYTES, PIECE_S = 960, 0.001  # 20 ms of sound a millisecond: a fast, but still a live source
 SERVER_S = 0.3  # a kill amid asking the server for a worker ends the server too; by then it is seen
 TABLE = Path(__file__).with_suffix(".csv")
 SERVED = multiprocessing.get_context("forkserver")
@@ -47,13 +53,18 @@ class Kind:
     output: Path
     again: tuple[str, ...] = ()
 
-    def start(self, *more: str) -> int:
-        """Start the command; gives the process."""
+    def start(self, *more: str, stdin: int | None = None) -> int:
+        """Start the command, reading that descriptor; gives the process."""
         forkserver.ensure_running()
         process = os.fork()
         if process == 0:
             multiprocessing.get_context = lambda _: SERVED
             forkserver._forkserver.ensure_running = lambda: None  # it is the parent's, and runs
+            if stdin is not None:
+                end_in_order()
+                os.dup2(stdin, 0)
+                os.closerange(3, stdin + 2)  # the writing end too: else the pipe would never end
+                sys.stdin = open(0)  # noqa: SIM115
             os._exit(run([*self.command, *more]))
         return process
 
@@ -147,6 +158,52 @@ class Series:
         return [self.kills, self.with_part_left, len(self.failures), first]
 
 
+@dataclass
+class Live:
+    """Recordings from a pipe so far, each ended by a signal at a random moment after its first packet."""
+
+    output: Path
+    kills: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def trial(self, random_: random.Random) -> None:
+        """Record from a pipe, end it with a signal, and look at what comes of it."""
+        clear(self.output)
+        number = random_.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+        reads, writes = os.pipe()
+        command = ("encode", "-q", "-", str(self.output), *RAW)
+        process = Kind(command, self.output).start(stdin=reads)
+        os.close(reads)
+        written_bytes = 0
+        until_s = None
+        while until_s is None or time.perf_counter() < until_s:
+            written_bytes += os.write(writes, bytes(PIECE_BYTES))
+            time.sleep(PIECE_S)
+            if until_s is None and parts(self.output) and parts(self.output)[0].stat().st_size:
+                until_s = time.perf_counter() + random_.uniform(0, 0.3)
+        os.kill(process, number)
+        _, status = os.waitpid(process, 0)
+        os.close(writes)
+        self.kills += 1
+        if problem := self._what_is_wrong(os.waitstatus_to_exitcode(status), number, written_bytes):
+            self.failures.append(problem)
+
+    def _what_is_wrong(self, code: int, number: int, written_bytes: int) -> str | None:
+        if code != 128 + number:
+            return f"exit code {code} after signal {number}"
+        if parts(self.output) or not self.output.exists():
+            return "no recording, or an unfinished one"
+        with self.output.open("rb") as stream:
+            summary = scan(stream)
+        if not summary.complete or summary.total_samples != written_bytes // 2:
+            return f"{summary.total_samples} of {written_bytes // 2} samples"
+        return None
+
+    def row(self) -> list[object]:
+        """Return the figures of the table."""
+        return [self.kills, 0, len(self.failures), self.failures[0] if self.failures else ""]
+
+
 def undisturbed(kind: Kind) -> Series:
     """Run a command to its end, which is what killed ones are compared with."""
     started_s = time.perf_counter()
@@ -181,7 +238,10 @@ def main() -> None:
             write_weights(noise_codec(0), Path(temporary, "small.safetensors"))
         )
         SERVED.set_forkserver_preload(["codectool.pipeline", "codectool.batch.worker"])
-        series = {name: undisturbed(kind) for name, kind in kinds(Path(temporary)).items()}
+        series: dict[str, Series | Live] = {
+            name: undisturbed(kind) for name, kind in kinds(Path(temporary)).items()
+        }
+        series["live input, ended by a signal"] = Live(Path(temporary, "live.ecdc"))
         for _ in range(arguments.count):
             for each in series.values():
                 each.trial(random_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -25,17 +25,21 @@ class Worker:
     process: BaseProcess
     connection: Connection
     left: Hand = ()
+    duration_s: float = 0.0  # of audio that is done of the file in work
 
 
 class Pool:
     """Up to `size` workers, started when there is work; a context manager that ends them, busy or not.
 
+    `moved` is told, now and then, the seconds of audio that are done of the files in work.
+
     `concurrent.futures` gives up when one of its processes is killed, which is what a machine short of memory
     does.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, moved: Callable[[float], None] | None = None) -> None:
         self._size = size
+        self._moved = moved
         self._workers: list[Worker] = []
         self._again: list[Hand] = []
 
@@ -73,7 +77,13 @@ class Pool:
 
     def _outcome(self, worker: Worker) -> Outcome | None:
         try:
-            outcome: Outcome = worker.connection.recv()
+            outcome: Outcome | float = worker.connection.recv()
+            if isinstance(outcome, float):
+                worker.duration_s = outcome
+                if self._moved is not None:
+                    self._moved(sum(each.duration_s for each in self._workers))
+                return None
+            worker.duration_s = 0.0
             worker.left = tuple(job for job in worker.left if job.target != outcome.target)
             return outcome
         except (EOFError, OSError):

@@ -24,10 +24,11 @@ HANDS = 4  # a worker gets at least, that none is left with the work when the ot
 Record = Callable[[Outcome], None]  # told of every file as soon as something has come of it
 
 
-def run(job: BatchJob, plan: Plan, record: Record) -> None:
+def run(job: BatchJob, plan: Plan, record: Record, moved: Callable[[float], None] | None = None) -> None:
     """Do the plan, telling `record` what came of each file, until one shows that no other can be done.
 
-    Raises WeightsError when there are no weights to encode with, and FileError when the target folder cannot
+    `moved` is told the seconds of audio that are done of the files in work. Raises WeightsError when there are
+    no weights to encode with, and FileError when the target folder cannot
     be made; whatever is wrong with one file is in its outcome.
     """
     resumer = Resumer(job)
@@ -36,7 +37,7 @@ def run(job: BatchJob, plan: Plan, record: Record) -> None:
     if plan.folder is not None:
         make_folder(plan.folder)
     _record_refused(plan, record)
-    with Pool(job.workers) as pool:
+    with Pool(job.workers, moved) as pool:
         jobs = _jobs_left(job, plan, resumer, record)
         files = min(HAND_FILES, len(plan.items) // (HANDS * job.workers))
         for outcome in pool.outcomes(_hands(jobs, files)):
@@ -45,7 +46,7 @@ def run(job: BatchJob, plan: Plan, record: Record) -> None:
                 return
 
 
-def preview(job: BatchJob, plan: Plan, record: Record) -> None:
+def preview(job: BatchJob, plan: Plan, record: Record, _: object = None) -> None:
     """Tell `record` what `run` would do, and do nothing."""
     resumer = Resumer(job)
     _record_refused(plan, record)

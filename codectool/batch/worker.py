@@ -6,7 +6,8 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from multiprocessing.connection import Connection
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from codectool.batch.report import Outcome, Status
 from codectool.errors import DiskFullError, FileError, message_of
-from codectool.files.inputs import open_file
+from codectool.files.inputs import refuse_missing
 from codectool.files.outputs import make_folder
 from codectool.files.streams import NO_ROOM
 from codectool.pipeline import DecodeJob, EncodeJob
@@ -23,6 +24,7 @@ from codectool.pipeline import DecodeJob, EncodeJob
 if TYPE_CHECKING:
     from codectool.pipeline import DecodeResult, EncodeResult
 
+TELL_S = 0.5  # between two words on how far a file has come
 MODELS_KEPT = 2  # a folder may mix files of several models; each takes tens of megabytes
 
 Job: TypeAlias = EncodeJob | DecodeJob
@@ -30,12 +32,15 @@ Hand: TypeAlias = tuple[Job, ...]  # what a worker is given at once
 
 
 def work(connection: Connection) -> None:
-    """Do what is handed through `connection` and answer with the outcome of each job, until it closes."""
+    """Do what is handed through `connection` and answer with the outcome of each job, until it closes.
+
+    In between, numbers are the seconds of audio done of the file in work.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the parent decides
     hands: queue.SimpleQueue[Hand] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, hands), daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported: idle threads would cost time
-    coder = Coder()
+    coder = Coder(_Teller(connection).tell)
     while True:
         for outcome in coder.outcomes_of(hands.get()):
             with suppress(OSError):  # when the parent has gone; there is nobody to tell
@@ -51,12 +56,29 @@ def _receive(connection: Connection, hands: queue.SimpleQueue[Hand]) -> None:
         os._exit(0)
 
 
-class Coder:
-    """Encodes and decodes files, sharing models between them."""
+class _Teller:
+    """Tells the parent how far a file has come, but not often."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._told_s = time.monotonic()
+
+    def tell(self, duration_s: float) -> None:
+        """Take the seconds of audio done of the file in work."""
+        now_s = time.monotonic()
+        if now_s - self._told_s >= TELL_S:
+            self._told_s = now_s
+            with suppress(OSError):  # when the parent has gone
+                self._connection.send(duration_s)
+
+
+class Coder:
+    """Encodes and decodes files, sharing models between them; `progress` is told the seconds done of each."""
+
+    def __init__(self, progress: Callable[[float], None] | None = None) -> None:
         from codectool.models.loading import load
 
+        self._progress = progress
         self._load = lru_cache(MODELS_KEPT)(load)
 
     def outcomes_of(self, hand: Hand) -> Iterator[Outcome]:
@@ -64,8 +86,8 @@ class Coder:
         ready = []
         for job in hand:
             try:
-                with open_file(Path(job.source)):  # before a folder is made that would stay empty
-                    make_folder(Path(job.target).parent)
+                refuse_missing(Path(job.source))  # before a folder is made that would stay empty
+                make_folder(Path(job.target).parent)
                 ready.append(job)
             except FileError as error:
                 yield _failure(job, error)
@@ -76,14 +98,14 @@ class Coder:
     def _encode(self, jobs: Sequence[EncodeJob]) -> Iterator[Outcome]:
         from codectool import pipeline
 
-        for job, result in zip(jobs, pipeline.encode_all(jobs, loader=self._load), strict=True):
+        for job, result in zip(jobs, pipeline.encode_all(jobs, self._load, self._progress), strict=True):
             yield _failure(job, result) if isinstance(result, Exception) else _encoded(job, result)
 
     def _decode(self, job: DecodeJob) -> Outcome:
         from codectool import pipeline
 
         try:
-            return _decoded(job, pipeline.decode(job, loader=self._load))
+            return _decoded(job, pipeline.decode(job, self._progress, self._load))
         except Exception as error:  # a fault of ours costs one file too
             return _failure(job, error)
 

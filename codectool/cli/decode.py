@@ -13,11 +13,11 @@ from codectool.cli.options import (
     Time,
     language_model_options,
     model_options,
-    progress_bar,
     say,
     show_result,
     threads_option,
 )
+from codectool.cli.progress import duration_of_coded, progress_bar
 from codectool.cli.sections import Command
 from codectool.cli.token_sets import decode_token_set
 from codectool.errors import DataError, UsageError
@@ -101,7 +101,7 @@ def _decode_file(job: DecodeJob, quiet: bool, as_json: bool) -> int:
     """Decode one file and say how it went."""
     from codectool import pipeline
 
-    with progress_bar(job.source, quiet) as progress:
+    with progress_bar(job.source, quiet, lambda: duration_of_coded(job)) as progress:
         result = pipeline.decode(job, progress)
     for note in result.notes:
         say(note, quiet)

@@ -14,11 +14,11 @@ from codectool.cli.options import (
     SampleRate,
     language_model_options,
     model_options,
-    progress_bar,
     say,
     show_result,
     threads_option,
 )
+from codectool.cli.progress import duration_of_recording, progress_bar
 from codectool.cli.sections import Command, Option
 from codectool.errors import UsageError
 from codectool.models.registry import DEFAULT_MODEL
@@ -136,7 +136,7 @@ def _encode_file(job: EncodeJob, quiet: bool, as_json: bool) -> int:
     """Encode one file and say how it went."""
     from codectool import pipeline
 
-    with progress_bar(job.source, quiet) as progress:
+    with progress_bar(job.source, quiet, lambda: duration_of_recording(job)) as progress:
         result = pipeline.encode(job, progress)
     for note in result.notes:
         say(note, quiet)

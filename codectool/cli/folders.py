@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import click
 
 from codectool.cli.options import ending_by_signals, quoted, say, show
+from codectool.cli.progress import files_bar
 from codectool.cli.sections import Option
 from codectool.cli.words import in_options
 from codectool.engines.threads import usable_cores
@@ -177,8 +178,8 @@ def _run_plan(job: BatchJob, plan: Plan, folder: FolderOptions, quiet: bool) -> 
         listing = folder.dry_run and folder.report != "-"
         # Also of what was done before Ctrl-C, but not after an error that let nothing begin.
         opened.callback(lambda: _say_summary(report, plan, quiet or bool(plan.items and not report.counts)))
-        record = opened.enter_context(_shown(report, len(plan.items), quiet, listing))
-        (batch.preview if folder.dry_run else batch.run)(job, plan, record)
+        shown = opened.enter_context(_shown(report, len(plan.items), quiet, listing))
+        (batch.preview if folder.dry_run else batch.run)(job, plan, *shown)
     return report.exit_code
 
 
@@ -220,33 +221,39 @@ def open_report(name: str | None, opened: ExitStack) -> BinaryIO | None:
 
 
 @contextmanager
-def _shown(report: Report, files: int, quiet: bool, listing: bool) -> Iterator[Callable[[Outcome], None]]:
-    """Give a function that counts an outcome and shows it: failures as lines, progress on a terminal."""
-    from tqdm import tqdm
+def _shown(
+    report: Report, files: int, quiet: bool, listing: bool
+) -> Iterator[tuple[Callable[[Outcome], None], Callable[[float], None]]]:
+    """Give a function that counts an outcome and shows it, and one that shows how far files have come.
 
-    hidden = quiet or listing or not sys.stderr.isatty()
-    with tqdm(total=files, bar_format=PROGRESS, disable=hidden, leave=False) as bar:
+    Failures and warnings are lines, progress is shown on a terminal.
+    """
+    with files_bar(files, quiet or listing) as bar:
 
         def record(outcome: Outcome) -> None:
             if outcome.error is not None:
                 outcome = replace(outcome, error=in_options(outcome.error))
             report.add(outcome)
+            bar.clear()
             if listing:
                 line = f"{outcome.status.value}: {outcome.source} -> {outcome.target}"
                 show(quoted(line) if sys.stdout.isatty() else os.fsencode(line))  # as ls does
             if outcome.error is not None:
-                bar.clear()
                 named = any(name and name in outcome.error for name in (outcome.source, outcome.target))
                 say(outcome.error if named else f"{outcome.source}: {outcome.error}")
             for warning in outcome.warnings:
                 if outcome.error is None or warning not in outcome.error:
-                    bar.clear()
                     say(f"warning: {warning}")
-            hours_a_second = report.times_real_time / SECONDS_IN_HOUR
-            bar.set_postfix_str(f"{hours_a_second:.2g} h of audio a second", refresh=False)
             bar.update()
+            move(0.0)
 
-        yield record
+        def move(in_work_s: float) -> None:
+            done_s = report.duration_s + in_work_s
+            bar.set_postfix_str(
+                f"{done_s:.0f} s of audio, {report.times_real_time / SECONDS_IN_HOUR:.2g} h a second"
+            )
+
+        yield record, move
 
 
 def _workers(device: str) -> int:

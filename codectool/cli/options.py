@@ -7,8 +7,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
@@ -237,15 +237,3 @@ def ending_by_signals(source: str, work: Callable[[], int]) -> int:
                 raise
             say(str(error))
         return code if ending.signal_number is None else SIGNALLED + ending.signal_number
-
-
-@contextmanager
-def progress_bar(source: str, quiet: bool) -> Iterator[Callable[[float], None] | None]:
-    """Give a function that shows the seconds done, or None where nobody would see it."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc=PurePath(source).name, unit=" s of audio", unit_scale=True, leave=False) as bar:
-        yield lambda seconds: bar.update(seconds - bar.n) and None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from codectool.cli.options import progress_bar, say, show
+from codectool.cli.options import say, show
+from codectool.cli.progress import progress_bar
 from codectool.errors import DataError, UsageError
 
 

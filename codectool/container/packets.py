@@ -67,6 +67,13 @@ def payload_lengths(header: Header, flags: int) -> range:
     return range(0)
 
 
+def duration_of(header: Header, size_bytes: int) -> float:
+    """Return about how many seconds a file of that size holds: within a packet, but for tags."""
+    packet_bytes = OVERHEAD_BYTES + header.payload_bytes(header.frames_per_packet)
+    packet_s = header.frames_per_packet * header.hop_samples / header.model_rate_hz
+    return max(0, size_bytes - header.size_bytes) / packet_bytes * packet_s
+
+
 def unpack_audio(header: Header, packet: Packet) -> tuple[Codes, float | None]:
     """Return the codes `[streams, levels, frames]` of an audio packet, and the scale of a segment, else None.
 

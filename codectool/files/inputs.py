@@ -47,6 +47,14 @@ def open_input(path: str | Path) -> Iterator[BinaryIO]:
             raise FileError(f"{name}: cannot be read: {error.strerror or error}") from error
 
 
+def refuse_missing(path: Path) -> None:
+    """Raise FileError if nothing is there; opening a pipe to see would take its writer's one reader away."""
+    try:
+        path.stat()
+    except OSError:
+        open_file(path).close()  # which says what is wrong
+
+
 def refuse_same(source: str, target: str) -> None:
     """Raise FileError when the output would replace the input."""
     paths = Path(source), Path(target)

@@ -58,7 +58,9 @@ def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = lo
     return encoding.complete(None if clip is None else clip.encode_alone(), progress)
 
 
-def encode_all(jobs: Sequence[EncodeJob], loader: Loader = load) -> Iterator[EncodeResult | Exception]:
+def encode_all(
+    jobs: Sequence[EncodeJob], loader: Loader = load, progress: Progress | None = None
+) -> Iterator[EncodeResult | Exception]:
     """Encode recordings, the short ones together; yield what came of each, or the error it failed with.
 
     Each is yielded as soon as its file is there, and the next file is not before that.
@@ -81,7 +83,8 @@ def encode_all(jobs: Sequence[EncodeJob], loader: Loader = load) -> Iterator[Enc
             continue
         try:
             codes = next(shared) if clip is not None else None
-            yield encoding.complete(clip.encode_alone() if clip is not None and codes is None else codes)
+            codes = clip.encode_alone() if clip is not None and codes is None else codes
+            yield encoding.complete(codes, progress)
         except Exception as error:
             yield error
 
