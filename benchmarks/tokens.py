@@ -32,9 +32,10 @@ from codectool.audio.sink import open_sink
 RATE_HZ = 24_000
 SHORTEST_S, LONGEST_S = 1.0, 15.0
 CODEC = ("-m", "codectool")
-PEER_CLIPS = 40  # are enough to know how long the others would take
+PEER_CLIPS = 10  # are enough to know how long the others would take
 KILL_CLIPS = 48
-RAY_CLIPS = 200
+RAY_CLIPS = 60
+SHORT_S = 3.0  # the longest clips where time is not what is measured
 
 
 def table(part: str) -> Path:
@@ -99,7 +100,9 @@ def speed(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]
         return [way, count, round(hours, 3), processes, round(wall_s, 2), *rates]
 
     ways: dict[str, Callable[[], float]] = {
-        "codec tokenize": lambda: codec("tokenize", clips, folder / "out", "-f", "--shard-items", 250),
+        "codec tokenize": lambda: codec(
+            "tokenize", clips, folder / "out", "-f", "--shard-items", arguments.count // 8
+        ),
         "codec encode": lambda: codec("encode", clips, folder / "coded", "-f"),
     }
     for way, run in ways.items():
@@ -114,7 +117,7 @@ def memory(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]
     """Yield the peak memory of one process for few and for many clips."""
     yield ["recordings", "audio_hours", "peak_mib", "wall_s"]
     for count in (arguments.count // 10, arguments.count):
-        seconds = write_clips(folder / str(count), count)
+        seconds = write_clips(folder / str(count), count, SHORT_S)
         yield _peak(folder, str(count), count, seconds, arguments.small)
 
 
@@ -146,7 +149,7 @@ def _peak(folder: Path, name: str, count: int, seconds: float, small: bool) -> l
 def kills(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]:
     """Yield for each run how often it was killed until it was done, and whether its files are the same."""
     clips = folder / "clips"
-    write_clips(clips, KILL_CLIPS, longest_s=3.0)
+    write_clips(clips, KILL_CLIPS, SHORT_S)
     options = ("--shard-items", "4", "--jobs", "2", "-q")
     whole_s = codec("tokenize", clips, folder / "undisturbed", *options)
     expected = _files(folder / "undisturbed")
@@ -190,7 +193,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 def ray(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]:
     """Yield the time of whole commands, and what Ray adds to that of one process, a clip."""
     clips = folder / "clips"
-    audio_s = write_clips(clips, RAY_CLIPS)
+    audio_s = write_clips(clips, RAY_CLIPS, SHORT_S)
     small = _weights(folder, arguments.small)
     common = ("tokenize", clips, folder / "out", "-f", "--shard-items", 10, *small)
     yield ["way", "workers", "clips", "wall_s", "times_real_time", "overhead_ms_per_clip"]
