@@ -26,5 +26,5 @@ def description() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         processor = next((line.split(": ")[1] for line in lines if line.startswith("model name")), processor)
     versions = [f"codectool {codectool.__version__}"]  # a clone need not be installed
-    versions += [f"{name} {importlib.metadata.version(name)}" for name in ("torch", "numpy")]
+    versions += [f"{name} {importlib.metadata.version(name)}" for name in ("onnxruntime", "torch", "numpy")]
     return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}, {', '.join(versions)}"

@@ -55,8 +55,13 @@ def write_speech(path: Path, seconds: float) -> None:
 
 def cost(*arguments: str) -> Cost:
     """Run Python with these arguments and return what it took."""
+    return process_cost(sys.executable, *arguments)
+
+
+def process_cost(*arguments: str) -> Cost:
+    """Run a program with these arguments and return what it took; what it started must have ended."""
     started_s = time.perf_counter()
-    process = os.posix_spawn(sys.executable, [sys.executable, *arguments], os.environ)
+    process = os.posix_spawnp(arguments[0], arguments, os.environ)
     _, status, usage = os.wait4(process, 0)
     if status != 0:
         raise SystemExit(f"{' '.join(arguments)}: failed")

@@ -112,6 +112,8 @@ class TracedGraph:
 def write_graphs(codec: Codec, config: Mapping[str, Any], channels: int, description: Path) -> None:
     """Write a codec's graphs, and beside them a file that describes them, `NAME.graphs.json`.
 
+    `config` is what the weights that they are for say in their metadata.
+
     Raises ValueError for a codec that looks ahead, or has a part without a translation.
     """
     halves = {"encoder": trace_encoder(codec, channels), "decoder": trace_decoder(codec, channels)}

@@ -18,10 +18,10 @@ from codectool.engines.onnx_engine import (
     read_graphs,
 )
 from codectool.errors import WeightsError
+from codectool.models.fingerprint import codebook_names, fingerprint_of
 from codectool.models.loaded import LoadedModel
 from codectool.models.registry import ModelEntry
 from codectool.models.search import graph_descriptions, is_pickled
-from codectool.models.weights import weights_fingerprint
 
 
 def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
@@ -33,14 +33,16 @@ def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
     if graphs is None:
         return None
 
+    codebooks = read_weights(path, codebook_names(graphs.encoder.weights))  # which both halves have
+
     def weights(graph: Graph) -> dict[str, npt.NDArray[Any]]:
-        return read_weights(path, list(graph.weights))
+        return codebooks | read_weights(path, [name for name in graph.weights if name not in codebooks])
 
     return LoadedModel(
         entry=entry,
         encoder=OnnxEncoder(graphs.encoder, weights),
         decoder=OnnxDecoder(graphs.decoder, weights),
-        fingerprint=weights_fingerprint(path),
+        fingerprint=fingerprint_of(codebooks.values()),
         weights_path=path,
         engine="onnxruntime",
     )

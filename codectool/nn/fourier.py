@@ -16,8 +16,12 @@ def real_fourier(signal: Tensor) -> tuple[Tensor, Tensor]:
     """Return real and imaginary parts `[..., samples // 2 + 1]` of real `[..., samples]`, an even number."""
     if torch.compiler.is_exporting():
         samples = signal.shape[-1]
+        half = samples // 2
         angles, scale = _angles(samples), samples**-0.5
-        return signal @ (angles.cos() * scale), signal @ (angles.sin() * -scale)
+        # Cosines are the same, and sines the opposite, at both ends of the signal: half the products do.
+        ahead, behind = signal[..., 1:half], signal[..., half + 1 :].flip(-1)
+        even = torch.cat((signal[..., :1], ahead + behind, signal[..., half : half + 1]), dim=-1)
+        return even @ (angles.cos() * scale), (ahead - behind) @ (angles[1:half].sin() * -scale)
     spectrum = torch.fft.rfft(signal, norm="ortho")
     return spectrum.real, spectrum.imag
 
@@ -25,19 +29,19 @@ def real_fourier(signal: Tensor) -> tuple[Tensor, Tensor]:
 def inverse_real_fourier(real: Tensor, imaginary: Tensor) -> Tensor:
     """Return the real signal `[..., 2 * (bins - 1)]` of these parts of a spectrum `[..., bins]`."""
     if torch.compiler.is_exporting():
-        bins = real.shape[-1]
-        samples = 2 * (bins - 1)
+        half = real.shape[-1] - 1
+        samples = 2 * half
         # All bins but the first and the last stand for two, for the other half mirrors them.
-        inner = (torch.arange(bins) % (bins - 1) != 0).float()
+        inner = (torch.arange(half + 1) % half != 0).float()
         angles, scale = _angles(samples).T, ((1 + inner) * samples**-0.5)[:, None]
-        product: Tensor = real @ (angles.cos() * scale) - imaginary @ (angles.sin() * scale)
-        return product
-    signal: Tensor = torch.fft.irfft(torch.complex(real, imaginary), norm="ortho")
-    return signal
+        even, odd = real @ (angles.cos() * scale), imaginary @ (angles[:, 1:half].sin() * scale)
+        inside = even[..., 1:half]
+        return torch.cat((even[..., :1], inside - odd, even[..., half:], (inside + odd).flip(-1)), dim=-1)
+    return torch.fft.irfft(torch.complex(real, imaginary), norm="ortho")
 
 
 def _angles(samples: int) -> Tensor:
-    """Return the angle of every bin's wave at every sample, `[samples, bins]`."""
-    sample, bins = torch.arange(samples), torch.arange(samples // 2 + 1)
+    """Return the angle of every bin's wave at the samples of the first half, `[samples // 2 + 1, bins]`."""
+    number = torch.arange(samples // 2 + 1)
     # Whole turns are taken off as integers: in float32 they would take precision from the rest.
-    return (sample[:, None] * bins % samples).float() * (2 * math.pi / samples)
+    return (number[:, None] * number % samples).float() * (2 * math.pi / samples)

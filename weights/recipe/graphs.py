@@ -7,10 +7,11 @@ minute.
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+import json
 from pathlib import Path
 
 from codectool.engines.torch_to_onnx import write_graphs
+from codectool.models.checkpoints import read_safetensors
 from codectool.models.registry import DEFAULT_MODEL, find
 from codectool.models.search import DESCRIPTION_SUFFIX
 from codectool.models.torch_loading import build_with_weights, family_of
@@ -24,8 +25,10 @@ def main() -> None:
     arguments = parser.parse_args()
     entry = find(arguments.model)
     codec = build_with_weights(entry, family_of(entry), arguments.weights)
+    _, metadata = read_safetensors(arguments.weights)
+    config = json.loads(metadata["config"])  # as these weights say it, for that is what graphs are found by
     description = arguments.weights.with_suffix(DESCRIPTION_SUFFIX)
-    write_graphs(codec, asdict(codec.config), entry.channels, description)
+    write_graphs(codec, config, entry.channels, description)
     print(description)
 
 
