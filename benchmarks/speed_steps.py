@@ -21,7 +21,7 @@ from codectool.engines.torch_engine import TorchDecoder, TorchEncoder
 from codectool.models import spectral
 from codectool.models.loaded import LoadedModel
 from codectool.models.loading import load
-from codectool.quality.bench import made_up
+from codectool.quality.bench import synthetic
 from codectool.sessions.streaming import DecoderSession, EncoderSession
 
 LEVELS = 8
@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    audio = made_up(AUDIO_S, 24_000, 1)
+    audio = synthetic(AUDIO_S, 24_000, 1)
     costs: dict[str, list[tuple[float, ...]]] = {}
     models = variants()
     for _ in range(rounds + 1):

@@ -2,7 +2,7 @@
 
 Speech is coded, one packet of a second is lost at several places, and what is decoded is held against what
 would have been: the difference in dB below the undamaged sound, over spans that begin so long after the loss.
-The house model sees 0.75 s back, and beyond that every sample must be the same. EnCodec's networks have an
+The built-in model sees 0.75 s back, and beyond that every sample must be the same. EnCodec's networks have an
 LSTM, which forgets, but never wholly; theirs are random weights here (tests.peers.reference), so the figures
 show what such a network does and not what the trained ones do.
 """
@@ -36,10 +36,10 @@ TABLE = Path(__file__).with_suffix(".csv")
 
 
 def models() -> list[LoadedModel]:
-    """Return the house model, and EnCodec's 24 kHz network with random weights."""
-    house = load("base_24khz", precision="float32")
+    """Return the built-in model, and EnCodec's 24 kHz network with random weights."""
+    built_in = load("base_24khz", precision="float32")
     name = "encodec_24khz"
-    return [house, model_of(ours(random_reference(name)), find(name))]
+    return [built_in, model_of(ours(random_reference(name)), find(name))]
 
 
 def decoded_with_loss(session: DecoderSession, codes: Codes, packet: int) -> Block:

@@ -23,7 +23,7 @@ import torch
 from benchmarks.machine import write_table
 from codectool.audio.sink import open_sink
 from codectool.models.loading import load
-from codectool.quality.bench import made_up
+from codectool.quality.bench import synthetic
 from codectool.sessions.streaming import DecoderSession, EncoderSession
 from tests.peers.reference import is_installed, reference_package
 
@@ -45,7 +45,7 @@ def processes(folder: Path, seconds: float) -> dict[str, Sides]:
     """Return the ways to compare, and for each the two sides."""
     recording, coded, back, opus = (folder / name for name in ("in.wav", "a.ecdc", "back.wav", "a.opus"))
     with open_sink(recording, rate_hz=RATE_HZ, channels=1, overwrite=True) as sink:
-        sink.write(made_up(seconds, RATE_HZ, 1))
+        sink.write(synthetic(seconds, RATE_HZ, 1))
     codec = (sys.executable, "-m", "codectool")
     return {
         "encode": {
@@ -61,7 +61,7 @@ def processes(folder: Path, seconds: float) -> dict[str, Sides]:
 
 def in_memory(seconds: float) -> dict[str, Sides]:
     """Return the same for codectool and the published EnCodec, both with the models loaded."""
-    audio = made_up(seconds, RATE_HZ, 1)
+    audio = synthetic(seconds, RATE_HZ, 1)
     model = load("base_24khz")
     codes = np.concatenate([(session := EncoderSession(model, LEVELS)).push(audio), session.finish()], axis=1)
     reference = reference_package().EncodecModel.encodec_model_24khz(pretrained=False).eval()

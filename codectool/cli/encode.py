@@ -49,6 +49,7 @@ RAW = "Headerless input"
     help="IN is headerless PCM, by ffmpeg's names: s16le, s24be, f32le, u8, mulaw and so on.",
 )
 @click.option(
+    "--sample-rate",
     "--rate",
     "raw_rate_hz",
     type=SampleRate(),
@@ -58,9 +59,14 @@ RAW = "Headerless input"
     help="Its sample rate, as 44100 or 44.1k.",
 )
 @click.option(
+    "--raw-channels", type=int, cls=Option, section=RAW, metavar="N", help="Its number of channels."
+)
+@click.option(
     "--channels",
+    "channel_words",
     multiple=True,
-    help="mix (default) or keep, up to 8, which share the rate; and the number of channels of raw input.",
+    metavar="[mix|keep]",
+    help="Mix all to what the model takes (default), or keep each apart, up to 8, which share the rate.",
 )
 @click.option(
     "--low-latency",
@@ -92,7 +98,8 @@ def encode(
     as_json: bool,
     raw: str | None,
     raw_rate_hz: int | None,
-    channels: tuple[str, ...],
+    raw_channels: int | None,
+    channel_words: tuple[str, ...],
     tags: tuple[str, ...],
     folder: FolderOptions,
     quiet: bool,
@@ -109,14 +116,15 @@ def encode(
         raise click.UsageError("--tag takes key=value")
     from codectool.pipeline import EncodeJob
 
+    keep_channels, raw_channels = _channels(channel_words, raw_channels)
     operands = encode_operands(names, output_of(output, to_stdout))
     source = operands.sources[0]
     several = len(operands.sources) > 1
     job = EncodeJob(
         source=source,
         target="" if several else operands.target_of_one(".ecdc", folder.keep_suffix),
-        raw=_raw_format(raw, raw_rate_hz, channels),
-        keep_channels="keep" in channels,
+        raw=_raw_format(raw, raw_rate_hz, raw_channels),
+        keep_channels=keep_channels,
         tags=dict(tag.split("=", 1) for tag in tags),
         **given,
     )
@@ -149,19 +157,26 @@ def _encode_file(job: EncodeJob, quiet: bool, as_json: bool) -> int:
     return 0
 
 
-def _raw_format(raw: str | None, raw_rate_hz: int | None, channels: tuple[str, ...]) -> RawFormat | None:
+def _channels(words: tuple[str, ...], raw_channels: int | None) -> tuple[bool, int | None]:
+    """Return whether channels are kept, and how many raw input has, which --channels once told too."""
+    numbers = [int(word) for word in words if word.isdecimal()]
+    choices = [word for word in words if not word.isdecimal()]
+    if len(choices) > 1 or not {"mix", "keep"}.issuperset(choices):
+        raise click.UsageError("--channels is mix or keep; --raw-channels is the number of raw input")
+    if len(numbers) + (raw_channels is not None) > 1:
+        raise click.UsageError("the number of channels of raw input is given twice; --raw-channels is enough")
+    return "keep" in choices, numbers[0] if numbers else raw_channels
+
+
+def _raw_format(raw: str | None, rate_hz: int | None, channels: int | None) -> RawFormat | None:
     """Return what raw input is, None for a file that says so itself; UsageError for halves of an answer."""
     from codectool.audio.pcm import RawFormat
 
-    numbers = [int(word) for word in channels if word.isdecimal()]
-    words = [word for word in channels if not word.isdecimal()]
-    if len(numbers) > 1 or len(words) > 1 or not {"mix", "keep"}.issuperset(words):
-        raise click.UsageError("--channels is mix or keep, and for raw input also their number")
-    if raw is None and (raw_rate_hz is not None or numbers):
-        raise click.UsageError("--rate and --channels N describe raw input; they need --raw")
-    if raw is not None and (raw_rate_hz is None or not numbers):
-        raise click.UsageError("--raw needs --rate and --channels N: headerless PCM does not say them")
-    return RawFormat(raw, raw_rate_hz or 0, numbers[0]) if raw is not None else None
+    if raw is None and (rate_hz is not None or channels is not None):
+        raise click.UsageError("--sample-rate and --raw-channels describe raw input; they need --raw")
+    if raw is not None and (rate_hz is None or channels is None):
+        raise click.UsageError("--raw needs --sample-rate and --raw-channels: headerless PCM lacks them")
+    return RawFormat(raw, rate_hz or 0, channels or 0) if raw is not None else None
 
 
 def _summary(target: str, result: EncodeResult) -> str:

@@ -14,10 +14,10 @@ PATH = click.Path(path_type=Path)
 @click.command("eval")
 @click.argument("paths", nargs=-1, required=True, type=PATH, metavar="REF DEC | FILES_OR_FOLDERS...")
 @click.option(
-    "--rates", metavar="KBPS,...", help="Run the house model at these rates, such as 1.5,3,6,12,24."
+    "--rates", metavar="KBPS,...", help="Run the built-in model at these rates, such as 1.5,3,6,12,24."
 )
 @click.option("--against", metavar="NAME,...", help="Run these too, each at its own rates: opus,mp3,uncoded.")
-@click.option("--model", metavar="NAME", help="The house model to run.")
+@click.option("--model", metavar="NAME", help="The model to run.")
 @click.option("--weights", type=PATH, metavar="FILE", help="The weights to run it with.")
 @click.option(
     "--reference-rate",

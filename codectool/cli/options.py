@@ -87,7 +87,7 @@ class SampleRate(click.ParamType):  # type: ignore[type-arg]  # generic in newer
             self.fail(f"{value!r} is not a sample rate; write 44100 or 44.1k", param, ctx)
         rate_hz = float(match[1]) * (1000 if match[2] else 1)
         if 0 < rate_hz < RARE_BELOW_HZ:
-            say(f"warning: --rate {value} is {rate_hz:g} Hz; for kHz write {value}k")
+            say(f"warning: --sample-rate {value} is {rate_hz:g} Hz; for kHz write {value}k")
         return round(rate_hz)
 
 

@@ -17,7 +17,11 @@ from codectool.errors import UsageError
 @click.option("--model", shell_complete=known_models, help="Whose codes they are, if IN does not say.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Its weights, where others are meant.")
 @click.option(
-    "--rate", "rate_hz", type=SampleRate(), help="Sample rate of the recording, if IN does not say."
+    "--sample-rate",
+    "--rate",
+    "rate_hz",
+    type=SampleRate(),
+    help="Sample rate of the recording, if IN does not say.",
 )
 @click.option("--samples", type=click.IntRange(0), help="Its length [default: all that the codes make].")
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")

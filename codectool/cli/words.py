@@ -11,7 +11,8 @@ OPTIONS = {
     "recursive": "-r",
     "retry": "--retry-failed",
     "workers": "--jobs",
-    "rate_hz": "--rate",
+    "rate_hz": "--sample-rate",
+    "channels": "--raw-channels",
     "start_s": "--start",
     "duration_s": "--duration",
     "keep_channels": "--channels keep",
@@ -26,7 +27,6 @@ OPTIONS = {
     for name in (
         "against",
         "align",
-        "channels",
         "container",
         "engine",
         "include",

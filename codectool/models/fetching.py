@@ -59,7 +59,7 @@ def downloaded(
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def exclusive_lock(folder: Path) -> Iterator[None]:
     """Make the folder, and let no other process into such a block on it; whoever comes later waits.
 
     If the block fails, a folder that it made and left empty is removed.

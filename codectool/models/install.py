@@ -13,7 +13,7 @@ from codectool.files.inputs import open_file
 from codectool.files.outputs import open_atomic
 from codectool.files.streams import as_file_error
 from codectool.models.checkpoints import write_checkpoint
-from codectool.models.fetching import SHA256_DIGITS, alone_in, downloaded
+from codectool.models.fetching import SHA256_DIGITS, downloaded, exclusive_lock
 from codectool.models.identifying import Checkpoint, identify
 from codectool.models.registry import Download, ModelEntry, find
 from codectool.models.search import cache_folder, how_to_get, weights_places
@@ -65,7 +65,7 @@ def fetch(job: FetchJob, progress: Callable[[int], None] | None = None) -> Insta
     """
     entry = find(job.name)
     folder = cache_folder()
-    with alone_in(folder):
+    with exclusive_lock(folder):
         here = next((place for place in weights_places(entry) if place.is_file()), None)
         if here is not None and not job.overwrite:
             with suppress(WeightsError):  # those that are damaged are fetched anew
@@ -137,7 +137,7 @@ def convert(job: ImportJob) -> Installed:
     origin = {"source": job.source.name}
     if job.target is not None:
         return _store(checkpoint, job.target, origin, job.overwrite)
-    with alone_in(cache_folder()):
+    with exclusive_lock(cache_folder()):
         target = cache_folder() / checkpoint.entry.weights_file
         return _store(checkpoint, target, origin, job.overwrite)
 
@@ -151,7 +151,7 @@ def _convert_folder(job: ImportJob) -> Installed:
     origin = {"source": job.source.name}
     if job.target is not None:
         return _store_graphs(entry, graphs, job.target, origin, job.overwrite)
-    with alone_in(cache_folder()):
+    with exclusive_lock(cache_folder()):
         return _store_graphs(entry, graphs, cache_folder() / entry.weights_file, origin, job.overwrite)
 
 

@@ -20,7 +20,7 @@ Loader = Callable[
 RUN_S = 16.0  # audio a thread is given at once: a second of it is computed twice, more would take more memory
 
 
-def at_once_s(source: str) -> float:
+def chunk_s(source: str) -> float:
     """Return how much audio to gather so that all threads have work: none of a pipe, where it would wait."""
     return RUN_S * usable_threads() if Path(source).is_file() else 0.0
 

@@ -30,7 +30,7 @@ from codectool.files.inputs import open_input, refuse_same
 from codectool.models.loaded import LoadedModel
 from codectool.models.loading import load
 from codectool.models.registry import is_known
-from codectool.pipeline.common import Loader, Progress, at_once_s
+from codectool.pipeline.common import Loader, Progress, chunk_s
 from codectool.pipeline.decode_loop import Part, decode_blocks
 from codectool.pipeline.v0_language_model import BOUND_TO_MACHINE, language_model_of
 
@@ -165,7 +165,7 @@ class Decoding:
     def blocks(self) -> Iterator[Block]:
         """Yield the part, `[channels, samples]` at the original rate; DataError at damage if it is strict."""
         # A language model needs torch's threads its way, so nothing may go on beside it.
-        gathered_s = 0.0 if self._is_bound else at_once_s(self._job.source)
+        gathered_s = 0.0 if self._is_bound else chunk_s(self._job.source)
         for block in decode_blocks(self.reader, self.model, self.part, gathered_s):
             if self._job.strict and self.reader.gaps:  # of a pipe, which could not be looked at before
                 _refuse(self.reader.gaps[0], self.header)

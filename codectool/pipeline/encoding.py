@@ -16,7 +16,7 @@ from codectool.errors import DataError
 from codectool.files.inputs import refuse_same
 from codectool.files.outputs import open_output
 from codectool.models.loading import load
-from codectool.pipeline.common import Loader, Progress, at_once_s, prefetch
+from codectool.pipeline.common import Loader, Progress, chunk_s, prefetch
 from codectool.pipeline.planning import EncodeJob, EncodePlan, check_encode, plan_encode
 from codectool.pipeline.reading import Piece, pieces_of
 from codectool.pipeline.writing import open_writer, stated_samples, warnings_v0
@@ -195,7 +195,7 @@ def _gathered_s(job: EncodeJob, plan: EncodePlan) -> float:
     Nor of segments, each of which is computed for itself.
     """
     segments = plan.entry.segment_samples is not None
-    return 0.0 if segments or job.language_model is not None else at_once_s(job.source)
+    return 0.0 if segments or job.language_model is not None else chunk_s(job.source)
 
 
 def _notes(source: AudioSource, plan: EncodePlan) -> list[str]:

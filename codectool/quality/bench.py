@@ -80,8 +80,8 @@ def bench(job: BenchJob) -> BenchResult:
     if not 1 <= job.duration_s < math.inf or job.rounds < 1 or (job.threads or 1) < 1:
         raise UsageError("at least 1 second, 1 round and 1 thread are needed")
     model = load(job.model, job.weights, job.device, job.precision, job.engine)
-    recording = made_up(job.duration_s, RECORDING_RATE_HZ, RECORDING_CHANNELS)
-    audio = made_up(job.duration_s, model.entry.sample_rate_hz, 1)
+    recording = synthetic(job.duration_s, RECORDING_RATE_HZ, RECORDING_CHANNELS)
+    audio = synthetic(job.duration_s, model.entry.sample_rate_hz, 1)
     result = BenchResult()
     result.facts = {
         "model": model.entry.name,
@@ -101,7 +101,7 @@ def bench(job: BenchJob) -> BenchResult:
     return result
 
 
-def made_up(duration_s: float, rate_hz: int, channels: int) -> Block:
+def synthetic(duration_s: float, rate_hz: int, channels: int) -> Block:
     """Return noise whose level swells and falls, as `[channels, samples]`."""
     samples = round(duration_s * rate_hz)
     swell = 0.05 * (1 + np.sin(np.arange(samples, dtype=np.float32) * (2 * np.pi / rate_hz)))

@@ -18,7 +18,7 @@ from codectool.errors import CodecError, DataError, FileError, UsageError, Weigh
 from codectool.models.registry import DEFAULT_MODEL, find
 from codectool.quality.signals import read_mono, resample
 
-HOUSE_KINDS: Mapping[int, type[CodecError]] = {
+BUILT_IN_KINDS: Mapping[int, type[CodecError]] = {
     kind.exit_code: kind for kind in (UsageError, DataError, FileError, WeightsError)
 }
 NO_KINDS: Mapping[int, type[CodecError]] = {}
@@ -35,8 +35,8 @@ class Trip:
 class Codec(Protocol):
     """A codec that tables can hold.
 
-    `rates_bps` are the nominal rates to run it at; `keeps_time` says that its decoder takes its own delay
-    out, so that a lag is a fault to be shown and not one to be corrected.
+    `rates_bps` are the nominal rates to run it at; `compensates_delay` says that its decoder takes its
+    own delay out, so that a lag is a fault to be shown and not one to be corrected.
     """
 
     @property
@@ -46,7 +46,7 @@ class Codec(Protocol):
     def rates_bps(self) -> tuple[int, ...]: ...
 
     @property
-    def keeps_time(self) -> bool: ...
+    def compensates_delay(self) -> bool: ...
 
     def missing(self) -> str | None:
         """Name the command that is not installed, or None when all is there."""
@@ -59,13 +59,13 @@ class Codec(Protocol):
 
 
 @dataclass(frozen=True)
-class HouseCodec:
+class BuiltInCodec:
     """codectool itself, as a fresh process for each file."""
 
     rates_bps: tuple[int, ...]
     name: str = DEFAULT_MODEL
     weights: Path | None = None
-    keeps_time: bool = True
+    compensates_delay: bool = True
 
     def missing(self) -> str | None:
         return None
@@ -79,12 +79,12 @@ class HouseCodec:
         return f"{self.weights.name} sha256 {hashlib.sha256(self.weights.read_bytes()).hexdigest()}"
 
     def roundtrip(self, source: Path, rate_bps: int, workdir: Path) -> Trip:
-        encoded, decoded = workdir / "house.ecdc", workdir / "house.wav"
+        encoded, decoded = workdir / "built_in.ecdc", workdir / "built_in.wav"
         command = [sys.executable, "-m", "codectool"]
         choice = ["--model", self.name, *(["--weights", str(self.weights)] if self.weights else [])]
         rate = f"{rate_bps / 1000:g}kbps"
-        _run([*command, "encode", str(source), str(encoded), "-b", rate, "-q", "-f", *choice], HOUSE_KINDS)
-        _run([*command, "decode", str(encoded), str(decoded), "-q", "-f", *choice], HOUSE_KINDS)
+        _run([*command, "encode", str(source), str(encoded), "-b", rate, "-q", "-f", *choice], BUILT_IN_KINDS)
+        _run([*command, "decode", str(encoded), str(decoded), "-q", "-f", *choice], BUILT_IN_KINDS)
         return Trip(decoded, encoded.stat().st_size)
 
 
@@ -94,7 +94,7 @@ class OpusCodec:
 
     name: str = "opus"
     rates_bps: tuple[int, ...] = (6_000, 12_000, 16_000, 24_000)
-    keeps_time: bool = False  # opusdec drops the pre-skip, but the speech mode is off by a few samples more
+    compensates_delay: bool = False  # opusdec drops the pre-skip, but the speech mode lags a little more
 
     def missing(self) -> str | None:
         return _first_missing("opusenc", "opusdec")
@@ -116,7 +116,7 @@ class Mp3Codec:
 
     name: str = "mp3"
     rates_bps: tuple[int, ...] = (16_000, 24_000, 32_000)
-    keeps_time: bool = False  # at low sample rates `lame --decode` leaves a granule of delay
+    compensates_delay: bool = False  # at low sample rates `lame --decode` leaves a granule of delay
 
     def missing(self) -> str | None:
         return _first_missing("lame")
@@ -134,11 +134,11 @@ class Mp3Codec:
 
 @dataclass(frozen=True)
 class UncodedCodec:
-    """The recording itself, as 16-bit PCM at the house model's rate: the most a codec there can reach."""
+    """The recording itself, as 16-bit PCM at the built-in model's rate: the most a codec there can reach."""
 
     name: str = "uncoded"
     rate_hz: int = find(DEFAULT_MODEL).sample_rate_hz
-    keeps_time: bool = True
+    compensates_delay: bool = True
 
     @property
     def rates_bps(self) -> tuple[int, ...]:
@@ -192,5 +192,5 @@ def _run(command: Sequence[str], kinds: Mapping[int, type[CodecError]] = NO_KIND
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         words = done.stderr.strip().splitlines() or [f"{command[0]} ended with exit code {done.returncode}"]
-        # The house codec is a command like any other, and names itself; whoever reports this does so again.
+        # codectool is a command like any other, and names itself; whoever reports this does so again.
         raise kinds.get(done.returncode, CodecError)(words[-1].removeprefix("codec: "))

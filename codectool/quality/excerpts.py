@@ -94,7 +94,7 @@ def through_peer(excerpt: Excerpt, codec: Codec, rate_bps: int, recording: Path)
     trip = codec.roundtrip(recording, rate_bps, recording.parent)
     decoded, rate_hz = soundfile.read(trip.decoded, dtype="float32", always_2d=True)
     audio = resampled(decoded.T, rate_hz, excerpt.rate_hz)
-    if not codec.keeps_time:
+    if not codec.compensates_delay:
         mono, coded = mix_to_mono(excerpt.audio)[0], mix_to_mono(audio)[0]
         lag = lag_samples(mono, coded, round(LAG_LIMIT_S * excerpt.rate_hz))
         audio = np.stack([shift(channel, lag) for channel in audio])

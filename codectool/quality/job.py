@@ -12,7 +12,7 @@ from codectool.audio.pcm import RATE_MAX_HZ
 from codectool.errors import CodecError, FileError, UsageError
 from codectool.files.outputs import open_atomic
 from codectool.models.registry import DEFAULT_MODEL, find
-from codectool.quality.codecs import Codec, HouseCodec, choose_peers
+from codectool.quality.codecs import BuiltInCodec, Codec, choose_peers
 from codectool.quality.metrics import available_metrics
 from codectool.quality.plot import check_plot, draw_plot
 from codectool.quality.provenance import provenance
@@ -29,7 +29,7 @@ class EvalJob:
     """What `codec eval` was asked for.
 
     With neither `rates` nor `against`, `paths` are a reference and its decoded version, files or folders.
-    Otherwise they are recordings to run through codecs: the house model at the `rates` (kbps, comma-
+    Otherwise they are recordings to run through codecs: the built-in model at the `rates` (kbps, comma-
     separated) and the peers in `against` (names, comma-separated) each at its own rates, brought to
     `reference_rate_hz` first if it is given, so that none is charged for sound above that band.
     """
@@ -56,7 +56,7 @@ def evaluate(job: EvalJob) -> Report:
     """Run a job to its report.
 
     Files that cannot be scored are in the report's failures. Raises UsageError, FileError or DataError before
-    any work where the request cannot be met, and WeightsError where the house model has no weights.
+    any work where the request cannot be met, and WeightsError where the built-in model has no weights.
     """
     _check_request(job)
     return _compare_codecs(job) if job.runs_codecs else _compare_pairs(job)
@@ -88,7 +88,7 @@ def choose_codecs(job: EvalJob) -> tuple[list[Codec], list[str]]:
     codecs: list[Codec] = []
     if job.rates is not None:
         model = find(job.model or DEFAULT_MODEL)
-        codecs.append(HouseCodec(parse_rates(job.rates), model.name, job.weights))
+        codecs.append(BuiltInCodec(parse_rates(job.rates), model.name, job.weights))
     peers, notes = choose_peers(job.against)
     codecs += peers
     if not codecs:
@@ -132,7 +132,7 @@ def _compare_codecs(job: EvalJob) -> Report:
         for rate_bps in codec.rates_bps
     ]
     results = _watched(run_all(measure_codec, points, job.jobs), len(points), job.quiet)
-    late = [codec.name for codec in codecs if not codec.keeps_time]
+    late = [codec.name for codec in codecs if not codec.compensates_delay]
     told = f"{', '.join(late)}: brought to the rate, start and length of the recording before scoring"
     notes = [told] if late else []
     machine = provenance(codecs)

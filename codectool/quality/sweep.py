@@ -77,7 +77,7 @@ def measure_codec(point: CodecPoint) -> Measurement | Failure:
             # Of the sample types that every codec's tool reads, the one that keeps a mean of 16-bit channels.
             soundfile.write(mix, original.signal, original.rate_hz, subtype="PCM_24")
             trip = codec.roundtrip(mix, point.rate_bps, workdir)
-            pair = read_pair(mix, trip.decoded, align=not codec.keeps_time)
+            pair = read_pair(mix, trip.decoded, align=not codec.compensates_delay)
         except (UsageError, WeightsError):
             raise
         except CodecError as error:
@@ -91,7 +91,7 @@ def measure_codec(point: CodecPoint) -> Measurement | Failure:
         source.kind,
         duration_s=len(original.signal) / original.rate_hz,
         scores=scores,
-        notes=tuple(f"{codec.name}: {note}" for note in pair.notes) if codec.keeps_time else (),
+        notes=tuple(f"{codec.name}: {note}" for note in pair.notes) if codec.compensates_delay else (),
         codec=codec.name,
         nominal_bps=point.rate_bps,
         bytes_written=trip.bytes_written,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import zipfile
 import zlib
@@ -150,6 +151,8 @@ def _put_back(job: TokensJob, stream: BinaryIO) -> tuple[int, ...]:
     except (FileError, WeightsError):
         raise
     except NOT_TOKENS as error:
+        if (failure := _disk_failure(error)) is not None:
+            raise failure from error
         reason = str(error)
         if isinstance(error, KeyError):
             reason = f"{error} is missing: name the model they are of"
@@ -182,6 +185,18 @@ def _facts_of_model(
         "total_samples": max(0, samples) if job.samples is None else job.samples,
     }
     return {name: np.array(value) for name, value in facts.items()}
+
+
+def _disk_failure(error: BaseException | None) -> OSError | None:
+    """Return the failure of a device behind an error, None where the archive is at fault.
+
+    zipfile calls either a bad archive. A damaged one makes it seek before the first byte, which is EINVAL.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            return error
+        error = error.__context__
+    return None
 
 
 def _write_stored(stored: _Stored, output: BinaryIO) -> None:

@@ -173,7 +173,7 @@ def test_times_rates_and_shares(codec: Codec, write_wav: Write) -> None:
     assert "write 90, 1:30" in codec("decode", "in.ecdc", "x.wav", "--start", "1:2:3:4").complaint()
     Path("in.raw").write_bytes(bytes(8000))
     warned = codec("encode", "in.raw", "r.ecdc", "--raw", "s16be", "--rate", "44", "--channels", "1").stderr
-    assert "--rate 44 is 44 Hz; for kHz write 44k" in warned
+    assert "--sample-rate 44 is 44 Hz; for kHz write 44k" in warned
     assert (
         codec("encode", "-f", "in.raw", "r.ecdc", "--raw", "u8", "--rate", "44.1k", "--channels", "1").code
         == 0

@@ -74,11 +74,12 @@ def test_a_cut_wav_is_used_as_far_as_it_goes(codec: Codec, write_wav: WriteWav) 
     )
 
 
-def test_raw_pcm_in_and_out(codec: Codec, write_wav: WriteWav) -> None:
+@pytest.mark.parametrize("names", [("--sample-rate", "--raw-channels"), ("--rate", "--channels")])
+def test_raw_pcm_in_and_out(codec: Codec, write_wav: WriteWav, names: tuple[str, str]) -> None:
     source = write_wav(samples=10_000, channels=2)
     audio, _ = soundfile.read(source, dtype="int16")
     Path("in.raw").write_bytes(audio.astype("<i2").tobytes())
-    raw = "--raw", "s16le", "--rate", "24000", "--channels", "2"
+    raw = "--raw", "s16le", names[0], "24000", names[1], "2"
     assert codec("encode", "in.raw", "raw.ecdc", *raw).code == 0
     assert codec("encode", source, "wav.ecdc").code == 0
     assert Path("raw.ecdc").read_bytes() == Path("wav.ecdc").read_bytes()

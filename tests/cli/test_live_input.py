@@ -17,7 +17,7 @@ from tests.cli.conftest import RATE_HZ, Ran, read_wav
 
 Codec = Callable[..., Ran]
 Process = Callable[..., subprocess.Popen[bytes]]
-RAW = "--raw", "s16le", "--rate", str(RATE_HZ), "--channels", "1"
+RAW = "--raw", "s16le", "--sample-rate", str(RATE_HZ), "--raw-channels", "1"
 WAIT_S = 60
 SECOND = bytes(2 * RATE_HZ)
 

@@ -12,7 +12,7 @@ import pytest
 
 from codectool.errors import FileError, WeightsError
 from codectool.models import fetching
-from codectool.models.fetching import CHUNK_BYTES, alone_in, downloaded
+from codectool.models.fetching import CHUNK_BYTES, downloaded, exclusive_lock
 from codectool.models.registry import Download
 from tests.models.web import Site, served
 
@@ -182,8 +182,9 @@ def test_offline(tmp_path: Path, url: str) -> None:
 
 def test_a_folder_that_cannot_be_written(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(FileError, match=r"file.*: cannot be written"), alone_in(tmp_path / "file" / "folder"):
-        pass
+    with pytest.raises(FileError, match=r"file.*: cannot be written"):  # noqa: SIM117
+        with exclusive_lock(tmp_path / "file" / "folder"):
+            pass
     with pytest.raises(FileError, match=r"file.*: cannot be written"):
         fetch(site, tmp_path / "file")
     assert site.asked == []
@@ -194,10 +195,10 @@ def test_who_comes_later_waits(site: Site, tmp_path: Path) -> None:
     order: list[str] = []
 
     def wait() -> None:
-        with alone_in(tmp_path / "new"):
+        with exclusive_lock(tmp_path / "new"):
             order.append("second")
 
-    with alone_in(tmp_path / "new"):
+    with exclusive_lock(tmp_path / "new"):
         thread = threading.Thread(target=wait)
         thread.start()
         thread.join(0.2)

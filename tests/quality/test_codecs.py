@@ -11,7 +11,7 @@ import soundfile
 
 from codectool.errors import CodecError, UsageError, WeightsError
 from codectool.quality import codecs
-from codectool.quality.codecs import HouseCodec, Mp3Codec, OpusCodec, UncodedCodec
+from codectool.quality.codecs import BuiltInCodec, Mp3Codec, OpusCodec, UncodedCodec
 
 RATE_HZ = 24_000
 
@@ -59,7 +59,7 @@ def test_a_command_that_is_not_installed_is_named(monkeypatch):
     assert Mp3Codec().missing() is None
 
 
-def test_the_house_model_is_run_as_a_user_would(monkeypatch, tone, tmp_path):
+def test_the_built_in_model_is_run_as_a_user_would(monkeypatch, tone, tmp_path):
     commands = []
 
     def run(command, **_):
@@ -68,7 +68,7 @@ def test_the_house_model_is_run_as_a_user_would(monkeypatch, tone, tmp_path):
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(codecs.subprocess, "run", run)
-    codec = HouseCodec((1500,), "base_24khz", tmp_path / "weights.safetensors")
+    codec = BuiltInCodec((1500,), "base_24khz", tmp_path / "weights.safetensors")
     assert codec.roundtrip(tone, 1500, tmp_path).bytes_written == 5
     encode, decode = commands
     assert encode[:2] == ["encode", str(tone)]
@@ -79,8 +79,8 @@ def test_the_house_model_is_run_as_a_user_would(monkeypatch, tone, tmp_path):
 
 
 @pytest.mark.parametrize(("exit_code", "kind"), [(2, UsageError), (5, WeightsError), (1, CodecError)])
-def test_the_house_models_exit_code_keeps_its_meaning(monkeypatch, tone, tmp_path, exit_code, kind):
+def test_the_built_in_models_exit_code_keeps_its_meaning(monkeypatch, tone, tmp_path, exit_code, kind):
     failed = subprocess.CompletedProcess([], exit_code, "", "progress\nError: no\n")
     monkeypatch.setattr(codecs.subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(kind, match="Error: no"):
-        HouseCodec((6000,)).roundtrip(tone, 6000, tmp_path)
+        BuiltInCodec((6000,)).roundtrip(tone, 6000, tmp_path)

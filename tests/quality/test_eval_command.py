@@ -27,7 +27,7 @@ class Halver:
 
     name: str = "halver"
     rates_bps: tuple[int, ...] = (8000, 16_000)
-    keeps_time: bool = True
+    compensates_delay: bool = True
     error: CodecError | None = None
     absent: str | None = None
 

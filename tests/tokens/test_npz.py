@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 from pathlib import Path
 
@@ -261,3 +263,29 @@ def test_verify_says_what_version_0_cannot_show(tmp_path: Path, capsys: pytest.C
         None,
     )
     assert facts["duration_s"] == 50_000 / 24_000
+
+
+class FailingDisk(io.BytesIO):
+    """A file that can be read up to a byte, behind which the disk is broken."""
+
+    def __init__(self, data: bytes, broken_from: int) -> None:
+        super().__init__(data)
+        self.broken_from = broken_from
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = self.broken_from - self.tell()
+        data = super().read(size)
+        if len(data) > left:
+            raise OSError(errno.EIO, "Input/output error")
+        return data
+
+
+@pytest.mark.parametrize("broken_from", [0, 100, 1000])
+def test_a_failing_disk_is_not_foreign_data(tmp_path, monkeypatch, broken_from):
+    archive = tmp_path / "a.npz"
+    tokens(TokensJob(str(write_file(tmp_path / "a.ecdc")), str(archive)))
+    disk = FailingDisk(archive.read_bytes(), broken_from)
+    monkeypatch.setattr("codectool.files.inputs.open_file", lambda _: disk)
+    with pytest.raises(FileError, match=r"a.npz: cannot be read: Input/output error"):
+        tokens(TokensJob(str(archive), str(tmp_path / "b.ecdc")))
+    assert not (tmp_path / "b.ecdc").exists()
