@@ -249,9 +249,8 @@ def _shown(
 
         def move(in_work_s: float) -> None:
             done_s = report.duration_s + in_work_s
-            bar.set_postfix_str(
-                f"{done_s:.0f} s of audio, {report.times_real_time / SECONDS_IN_HOUR:.2g} h a second"
-            )
+            hours_a_second = report.times_real_time / SECONDS_IN_HOUR
+            bar.set_postfix_str(f"{done_s / SECONDS_IN_HOUR:.2f} h of audio, {hours_a_second:.2g} h a second")
 
         yield record, move
 

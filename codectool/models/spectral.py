@@ -122,14 +122,14 @@ class GatedSpectrum(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         head, numbers = x[..., : -self.wave_dim].float(), x[..., -self.wave_dim :].float()
         log_magnitude, phase, louder, turned, log_noise = head.chunk(5, dim=-1)
-        present = numbers[..., -1:]  # one where there is a wave, else zero
+        present = numbers[..., -1:]  # one where there is a wave worth hearing, else zero
         corrected = (log_magnitude + present * louder, phase + present * turned)
         painted, wave = self.polar(torch.cat(corrected, dim=-1)), self.wave(numbers)
         real, imaginary = (painted.square() + WAVE_EVIDENCE * wave.square()).chunk(2, dim=-1)
         power = real + imaginary
         noise = (log_noise.clamp(max=LOG_NOISE_MAXIMUM) + 2 * log_loudness_of(numbers)).exp()
-        gate = power / (power + noise)
-        spectrum: Tensor = _both(1 - present * gate) * painted + _both(gate) * wave
+        gate = present * power / (power + noise)
+        spectrum: Tensor = _both(1 - gate) * painted + _both(gate) * wave
         return spectrum
 
 

@@ -12,7 +12,7 @@ import torch
 from codectool.models.spectral import Config, build
 from codectool.nn.quantizer import ResidualVectorQuantizer
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus, decode_corpus
-from weights.recipe.grow import coding_noise, grown_state
+from weights.recipe.grow import coding_noise, grown_state, set_presence
 from weights.recipe.pool import CodedPool
 from weights.recipe.quantizer import fit_levels
 
@@ -112,3 +112,17 @@ def test_a_pool_gives_audio_with_what_its_own_codes_become(
     audio, found = pool.draw(6)
     latents = model.quantizer.decode(model.quantizer.encode(model.encoder(audio[..., None])))
     torch.testing.assert_close(model.decoder.parts[0](latents), found)
+
+
+@torch.inference_mode()
+def test_a_wave_of_few_levels_is_not_heard() -> None:
+    torch.manual_seed(0)
+    model = build(replace(WAVE, levels=7))
+    codebooks = torch.randn_like(model.quantizer.codebooks)
+    codebooks[:2, :, 8:] = codebooks[2:, :, :8] = 0
+    set_presence(codebooks, 2)
+    model.quantizer.set_codebooks(codebooks)
+    codes = model.quantizer.encode(model.encoder(0.1 * torch.randn(1, 3200, 1)))
+    decoded = [model.decoder(model.quantizer.decode(codes[:, :levels])) for levels in range(2, 8)]
+    for levels, audio in enumerate(decoded, start=2):
+        assert torch.equal(audio, decoded[0]) == (levels < 6)

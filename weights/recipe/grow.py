@@ -29,6 +29,7 @@ KEPT_NUMBERS = 296  # of 320: all up to 11.1 kHz
 SEGMENTS, BATCH = 1600, 32  # of one second
 SIGNAL_SEGMENTS = 160
 FITTED_FRAMES = 80_000
+HEARD_FROM_LEVELS = 4  # of the wave: with fewer, what is painted sounds better alone
 LOUDNESS_POWER = 0.3  # quiet frames are drawn less often, by this power of their loudness
 
 
@@ -64,6 +65,12 @@ def wave_latents(codec: SpectralCodec, corpus: Corpus, rng: np.random.Generator)
     return numbers[torch.multinomial(share, min(FITTED_FRAMES, len(numbers)))]
 
 
+def set_presence(codebooks: Tensor, first_level: int) -> None:
+    """Let the wave be heard once so many of its levels are there, as all entries of that level tell."""
+    codebooks[:, :, -1] = 0
+    codebooks[first_level + HEARD_FROM_LEVELS - 1, :, -1] = 1
+
+
 def coding_noise(codec: SpectralCodec, numbers: Tensor, levels: int) -> Tensor:
     """Return the natural log, `[bins]`, of the noise power of each bin over the loudness squared."""
     wave_dim = numbers.shape[1]
@@ -86,7 +93,6 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("runs/train_24khz.npy"))
     parser.add_argument("--first-level", type=int, default=16, help="the first that codes the wave")
-    parser.add_argument("--codebooks", type=Path, help="take them from these weights, instead of fitting")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     wave_dim = KEPT_NUMBERS + 2
@@ -96,10 +102,8 @@ def main() -> None:
     numbers = wave_latents(codec, Corpus(arguments.cache), np.random.default_rng(4))
     codebooks = codec.quantizer.codebooks
     codebooks[arguments.first_level :] = 0
-    if arguments.codebooks is None:
-        fit_levels(codebooks[arguments.first_level :, :, -wave_dim:], numbers, 0)
-    else:
-        codebooks = load_exported(arguments.codebooks)["quantizer.codebooks"]
+    fit_levels(codebooks[arguments.first_level :, :, -wave_dim:], numbers, 0)
+    set_presence(codebooks, arguments.first_level)
     codec.quantizer.set_codebooks(codebooks)
     noise = coding_noise(codec, numbers, shipped.levels - arguments.first_level)
     codec.decoder.parts[1].parts[1].parts[-1].module.bias[-len(noise) :] = noise

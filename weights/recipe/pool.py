@@ -16,10 +16,9 @@ FILLED_AT_ONCE = 32
 FAVOURED_LEVELS = {20: 2.0, 24: 4.0, 32: 10.0}  # weights beside one for each other number of levels
 
 
-def first_wave_level(codebooks: Tensor, wave_dim: int) -> int:
-    """Return the first level of `[levels, size, dim]` that codes the wave."""
-    codes_wave = codebooks[:, :, -wave_dim:].flatten(1).any(1)
-    return int(codes_wave.nonzero()[0])
+def first_level(codebooks: Tensor) -> int:
+    """Return the first level of `[levels, size, columns]` whose entries have anything in these columns."""
+    return int(codebooks.flatten(1).any(1).nonzero()[0])
 
 
 class CodedPool:
@@ -33,10 +32,10 @@ class CodedPool:
         self.model, self.corpus, self.rng = model, corpus, rng
         self.wave_dim = model.config.wave_dim
         codebooks = model.quantizer.codebooks
-        self.first = first_wave_level(codebooks, self.wave_dim)
-        self.probabilities = torch.tensor(
-            [FAVOURED_LEVELS.get(count, 1.0) for count in range(self.first + 1, len(codebooks) + 1)]
-        )
+        self.first = first_level(codebooks[:, :, -self.wave_dim :])
+        self.fewest = first_level(codebooks[:, :, -1:]) + 1  # with which the wave is heard
+        counts = range(self.fewest, len(codebooks) + 1)
+        self.probabilities = torch.tensor([FAVOURED_LEVELS.get(count, 1.0) for count in counts])
         frames, device = model.frames_for(samples), codebooks.device
         self.audio = torch.zeros(SIZE, samples, device=device)
         self.codes = torch.zeros(SIZE, len(codebooks), frames, dtype=torch.long, device=device)
@@ -62,7 +61,7 @@ class CodedPool:
     @torch.no_grad()
     def draw(self, batch: int) -> tuple[Tensor, Tensor]:
         """Return segments `[batch, samples]`, and what all but the first part of the decoder takes."""
-        levels = self.first + 1 + self.probabilities.multinomial(batch, replacement=True)
+        levels = self.fewest + self.probabilities.multinomial(batch, replacement=True)
         chosen = torch.randint(SIZE, (batch,))
         numbers = [
             self.model.quantizer.decode(self.codes[place : place + 1, :count])[..., -self.wave_dim :]
