@@ -1,4 +1,4 @@
-"""Worker processes: each has a hand of jobs at a time, one that dies costs one job and is replaced."""
+"""Worker processes: each has a chunk of jobs at a time, one that dies costs one job and is replaced."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from types import TracebackType
 
 from codectool.batch.report import Outcome, Status
 from codectool.batch.resume import remove_part
-from codectool.batch.worker import Hand, work
+from codectool.batch.worker import Chunk, work
 
 
 @dataclass
 class Worker:
-    """One process, and the jobs of its hand that it has not done yet."""
+    """One process, and the jobs of its chunk that it has not done yet."""
 
     process: BaseProcess
     connection: Connection
-    left: Hand = ()
+    left: Chunk = ()
     duration_s: float = 0.0  # of audio that is done of the file in work
 
 
@@ -41,16 +41,16 @@ class Pool:
         self._size = size
         self._moved = moved
         self._workers: list[Worker] = []
-        self._again: list[Hand] = []
+        self._again: list[Chunk] = []
 
-    def outcomes(self, hands: Iterator[Hand]) -> Iterator[Outcome]:
-        """Do all jobs, taking the next hand only when a worker is free; yield what came of each as it ends.
+    def outcomes(self, chunks: Iterator[Chunk]) -> Iterator[Outcome]:
+        """Do all jobs, taking the next chunk only when a worker is free; yield what came of each as it ends.
 
         Which of several jobs killed a worker is not known: each is then done again by itself.
         """
         while True:
-            while self._has_room() and (hand := self._next(hands)):
-                self._give(hand)
+            while self._has_room() and (chunk := self._next(chunks)):
+                self._give(chunk)
             busy = [worker for worker in self._workers if worker.left]
             if not busy:
                 return
@@ -62,15 +62,15 @@ class Pool:
     def _has_room(self) -> bool:
         return len(self._workers) < self._size or any(not worker.left for worker in self._workers)
 
-    def _next(self, hands: Iterator[Hand]) -> Hand:
-        return self._again.pop(0) if self._again else next(hands, ())
+    def _next(self, chunks: Iterator[Chunk]) -> Chunk:
+        return self._again.pop(0) if self._again else next(chunks, ())
 
-    def _give(self, hand: Hand) -> None:
+    def _give(self, chunk: Chunk) -> None:
         while True:
             worker = next((worker for worker in self._workers if not worker.left), None) or self._start()
             try:
-                worker.connection.send(hand)
-                worker.left = hand
+                worker.connection.send(chunk)
+                worker.left = chunk
                 return
             except OSError:  # it died while it had nothing to do
                 self._remove(worker)

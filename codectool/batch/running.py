@@ -12,14 +12,14 @@ from codectool.batch.planning import BatchJob, Item, Plan, job_of
 from codectool.batch.pool import Pool
 from codectool.batch.report import Outcome, Status
 from codectool.batch.resume import Resumer, remove_part
-from codectool.batch.worker import Hand, Job
+from codectool.batch.worker import Chunk, Job
 from codectool.errors import CodecError
 from codectool.files.outputs import make_folder
 from codectool.pipeline import EncodeJob
 
-HAND_FILES = 8  # short recordings for a worker to encode together,
-HAND_BYTES = 2**21  # unless they are larger in all: then they take long enough as they are
-HANDS = 4  # a worker gets at least, that none is left with the work when the others have done
+CHUNK_FILES = 8  # short recordings for a worker to encode together,
+CHUNK_BYTES = 2**21  # unless they are larger in all: then they take long enough as they are
+CHUNKS_MIN = 4  # a worker gets at least, that none is left with the work when the others have done
 
 Record = Callable[[Outcome], None]  # told of every file as soon as something has come of it
 
@@ -39,8 +39,8 @@ def run(job: BatchJob, plan: Plan, record: Record, moved: Callable[[float], None
     _record_refused(plan, record)
     with Pool(job.workers, moved) as pool:
         jobs = _jobs_left(job, plan, resumer, record)
-        files = min(HAND_FILES, len(plan.items) // (HANDS * job.workers))
-        for outcome in pool.outcomes(_hands(jobs, files)):
+        files = min(CHUNK_FILES, len(plan.items) // (CHUNKS_MIN * job.workers))
+        for outcome in pool.outcomes(_chunks(jobs, files)):
             record(_removed(job, resumer, outcome))
             if outcome.ends_run:
                 return
@@ -78,28 +78,28 @@ def _removed(job: BatchJob, resumer: Resumer, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _hands(jobs: Iterator[Job | None], files: int) -> Iterator[Hand]:
-    """Give jobs in a row in hands of so many: only the short ones of encoding gain by more than one."""
-    hand: list[Job] = []
-    hand_bytes = 0
+def _chunks(jobs: Iterator[Job | None], files: int) -> Iterator[Chunk]:
+    """Give jobs in a row in chunks of so many: only the short ones of encoding gain by more than one."""
+    chunk: list[Job] = []
+    chunk_bytes = 0
     for job in chain(jobs, [None]):
-        job_bytes = HAND_BYTES if job is None or files <= 1 else _size_bytes(job)
-        if hand and (len(hand) == files or hand_bytes + job_bytes >= HAND_BYTES):
-            yield tuple(hand)
-            hand, hand_bytes = [], 0
+        job_bytes = CHUNK_BYTES if job is None or files <= 1 else _size_bytes(job)
+        if chunk and (len(chunk) == files or chunk_bytes + job_bytes >= CHUNK_BYTES):
+            yield tuple(chunk)
+            chunk, chunk_bytes = [], 0
         if job is not None:
-            hand.append(job)
-            hand_bytes += job_bytes
+            chunk.append(job)
+            chunk_bytes += job_bytes
 
 
 def _size_bytes(job: Job) -> int:
-    """Return how much of a hand an input takes: all, if it is none to encode with others."""
+    """Return how much of a chunk an input takes: all, if it is none to encode with others."""
     try:
         status = Path(job.source).stat()
     except OSError:  # which the worker says better
-        return HAND_BYTES
+        return CHUNK_BYTES
     is_recording = isinstance(job, EncodeJob) and stat.S_ISREG(status.st_mode)
-    return status.st_size if is_recording else HAND_BYTES
+    return status.st_size if is_recording else CHUNK_BYTES
 
 
 def _record_refused(plan: Plan, record: Record) -> None:

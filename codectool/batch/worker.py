@@ -28,7 +28,7 @@ TELL_S = 0.5  # between two words on how far a file has come
 MODELS_KEPT = 2  # a folder may mix files of several models; each takes tens of megabytes
 
 Job: TypeAlias = EncodeJob | DecodeJob
-Hand: TypeAlias = tuple[Job, ...]  # what a worker is given at once
+Chunk: TypeAlias = tuple[Job, ...]  # what a worker is given at once
 
 
 def work(connection: Connection) -> None:
@@ -37,21 +37,21 @@ def work(connection: Connection) -> None:
     In between, numbers are the seconds of audio done of the file in work.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the parent decides
-    hands: queue.SimpleQueue[Hand] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(connection, hands), daemon=True).start()
+    chunks: queue.SimpleQueue[Chunk] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, chunks), daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported: idle threads would cost time
     coder = Coder(_Teller(connection).tell)
     while True:
-        for outcome in coder.outcomes_of(hands.get()):
+        for outcome in coder.outcomes_of(chunks.get()):
             with suppress(OSError):  # when the parent has gone; there is nobody to tell
                 connection.send(outcome)
 
 
-def _receive(connection: Connection, hands: queue.SimpleQueue[Hand]) -> None:
-    """Pass hands on; the end of the connection is that of the parent, and ends this process in the midst."""
+def _receive(connection: Connection, chunks: queue.SimpleQueue[Chunk]) -> None:
+    """Pass chunks on; the end of the connection is that of the parent, and ends this process in the midst."""
     try:
         while True:
-            hands.put(connection.recv())
+            chunks.put(connection.recv())
     except (EOFError, OSError):
         os._exit(0)
 
@@ -81,10 +81,10 @@ class Coder:
         self._progress = progress
         self._load = lru_cache(MODELS_KEPT)(load)
 
-    def outcomes_of(self, hand: Hand) -> Iterator[Outcome]:
+    def outcomes_of(self, chunk: Chunk) -> Iterator[Outcome]:
         """Do files, short recordings together; whatever goes wrong with one is in its outcome."""
         ready = []
-        for job in hand:
+        for job in chunk:
             try:
                 refuse_missing(Path(job.source))  # before a folder is made that would stay empty
                 make_folder(Path(job.target).parent)

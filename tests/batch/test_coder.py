@@ -51,13 +51,13 @@ def test_a_hand_has_the_bytes_of_each_alone(job: EncodeJob, monkeypatch: pytest.
     for number, samples in enumerate(lengths):
         write_noise(Path(f"{number}.wav"), samples, number)
     Path("1.wav").write_bytes(b"no audio")
-    hand = tuple(replace(job, source=f"{number}.wav", target=f"out/{number}.ecdc") for number in range(5))
-    outcomes = list(Coder().outcomes_of(hand))
-    assert [outcome.target for outcome in outcomes] == [each.target for each in hand]
+    chunk = tuple(replace(job, source=f"{number}.wav", target=f"out/{number}.ecdc") for number in range(5))
+    outcomes = list(Coder().outcomes_of(chunk))
+    assert [outcome.target for outcome in outcomes] == [each.target for each in chunk]
     assert [outcome.status is Status.DONE for outcome in outcomes] == [True, False, True, True, True]
     assert outcomes[1].error is not None
     assert outcomes[1].error.startswith("1.wav: ")
-    for each in (hand[0], *hand[2:]):
+    for each in (chunk[0], *chunk[2:]):
         pipeline.encode(replace(each, target="alone.ecdc", overwrite=True))
         assert Path(each.target).read_bytes() == Path("alone.ecdc").read_bytes()
     made = {path.name: path.read_bytes() for path in Path("out").iterdir()}
@@ -67,7 +67,7 @@ def test_a_hand_has_the_bytes_of_each_alone(job: EncodeJob, monkeypatch: pytest.
         raise MemoryError
 
     monkeypatch.setattr(encoding, "encode_clips", short_of_memory)
-    again = tuple(replace(each, target=each.target.replace("out", "again")) for each in hand)
+    again = tuple(replace(each, target=each.target.replace("out", "again")) for each in chunk)
     assert [outcome.status for outcome in Coder().outcomes_of(again)] == [each.status for each in outcomes]
     assert {path.name: path.read_bytes() for path in Path("again").iterdir()} == made
 
@@ -75,8 +75,8 @@ def test_a_hand_has_the_bytes_of_each_alone(job: EncodeJob, monkeypatch: pytest.
 def test_outcomes_are_told_as_their_files_appear(job: EncodeJob) -> None:
     write_noise(Path("long.wav"), 17 * RATE_HZ)  # too long to be encoded with others
     sources = ("long.wav", "a.wav", "a.wav", "long.wav")
-    hand = tuple(replace(job, source=name, target=f"{n}.ecdc") for n, name in enumerate(sources))
-    for done, _ in enumerate(Coder().outcomes_of(hand), 1):
+    chunk = tuple(replace(job, source=name, target=f"{n}.ecdc") for n, name in enumerate(sources))
+    for done, _ in enumerate(Coder().outcomes_of(chunk), 1):
         assert len(list(Path().glob("*.ecdc"))) == done
 
 

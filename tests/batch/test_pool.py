@@ -1,4 +1,4 @@
-"""Hands of jobs, and workers that die over one of them."""
+"""Chunks of jobs, and workers that die over one of them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from codectool.batch import Status
 from codectool.batch.pool import Pool
-from codectool.batch.running import HAND_BYTES, _hands
-from codectool.batch.worker import Hand
+from codectool.batch.running import CHUNK_BYTES, _chunks
+from codectool.batch.worker import Chunk
 from codectool.pipeline import DecodeJob, EncodeJob
 from tests.batch.conftest import RATE_HZ, write_noise
 
@@ -21,29 +21,29 @@ def jobs_for(*names: str) -> list[EncodeJob]:
     return [EncodeJob(name, f"{name}.ecdc") for name in names]
 
 
-def sources(hands: Iterator[Hand]) -> list[list[str]]:
-    """Return what the hands hold."""
-    return [[job.source for job in hand] for hand in hands]
+def sources(chunks: Iterator[Chunk]) -> list[list[str]]:
+    """Return what the chunks hold."""
+    return [[job.source for job in chunk] for chunk in chunks]
 
 
 @pytest.mark.usefixtures("folder")
 def test_short_recordings_make_hands_and_others_stand_alone() -> None:
     for name in "abcde":
         Path(name).write_bytes(bytes(100))
-    Path("large").write_bytes(bytes(HAND_BYTES))
+    Path("large").write_bytes(bytes(CHUNK_BYTES))
     jobs = jobs_for("a", "b", "c", "large", "d", "absent", "e")
-    assert sources(_hands(iter(jobs), 2)) == [["a", "b"], ["c"], ["large"], ["d"], ["absent"], ["e"]]
-    assert sources(_hands(iter(jobs[:3]), 8)) == [["a", "b", "c"]]
+    assert sources(_chunks(iter(jobs), 2)) == [["a", "b"], ["c"], ["large"], ["d"], ["absent"], ["e"]]
+    assert sources(_chunks(iter(jobs[:3]), 8)) == [["a", "b", "c"]]
     for files in (0, 1):
-        assert sources(_hands(iter(jobs[:3]), files)) == [["a"], ["b"], ["c"]]
+        assert sources(_chunks(iter(jobs[:3]), files)) == [["a"], ["b"], ["c"]]
     decodes = [DecodeJob(name, f"{name}.wav") for name in "ab"]
-    assert sources(_hands(iter(decodes), 8)) == [["a"], ["b"]]
-    assert sources(_hands(iter([]), 8)) == []
+    assert sources(_chunks(iter(decodes), 8)) == [["a"], ["b"]]
+    assert sources(_chunks(iter([]), 8)) == []
     with_skips = [None, *jobs[:2], None, None, jobs[2], None]
-    assert sources(_hands(iter(with_skips), 8)) == [["a", "b"], ["c"]]
+    assert sources(_chunks(iter(with_skips), 8)) == [["a", "b"], ["c"]]
     Path("empty").touch()
     among = jobs_for("empty", "absent", "empty")
-    assert sources(_hands(iter(among), 8)) == [["empty"], ["absent"], ["empty"]]
+    assert sources(_chunks(iter(among), 8)) == [["empty"], ["absent"], ["empty"]]
 
 
 @pytest.mark.usefixtures("folder")
@@ -53,11 +53,11 @@ def test_of_a_hand_that_kills_its_worker_all_but_the_guilty_are_done(
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     for number, name in enumerate("abc"):
         write_noise(Path(f"{name}.wav"), RATE_HZ + number)
-    hand = tuple(EncodeJob(f"{name}.wav", f"{name}.ecdc", weights=small_weights) for name in "abc")
+    chunk = tuple(EncodeJob(f"{name}.wav", f"{name}.ecdc", weights=small_weights) for name in "abc")
     # the process that reads its job ends there and then, as one does that is killed
     deadly = Deadly("b.wav", "b.ecdc", weights=small_weights)
     with Pool(1) as pool:
-        outcomes = list(pool.outcomes(iter([(hand[0], deadly, hand[2])])))
+        outcomes = list(pool.outcomes(iter([(chunk[0], deadly, chunk[2])])))
     assert {outcome.source: outcome.status for outcome in outcomes} == {
         "a.wav": Status.DONE,
         "b.wav": Status.FAILED,
