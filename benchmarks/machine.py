@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import csv
-import importlib.metadata
-import os
-import platform
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import codectool
+from codectool.quality.provenance import provenance
 
 
 def write_table(path: Path, rows: Iterable[Sequence[object]], remark: str = "") -> None:
@@ -21,10 +18,6 @@ def write_table(path: Path, rows: Iterable[Sequence[object]], remark: str = "") 
 
 def description() -> str:
     """Return the processor, the cores and the versions that figures depend on, in one line."""
-    processor = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next((line.split(": ")[1] for line in lines if line.startswith("model name")), processor)
-    versions = [f"codectool {codectool.__version__}"]  # a clone need not be installed
-    versions += [f"{name} {importlib.metadata.version(name)}" for name in ("onnxruntime", "torch", "numpy")]
-    return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}, {', '.join(versions)}"
+    facts = provenance()
+    versions = [f"{name} {facts[name]}" for name in ("codectool", "onnxruntime", "torch", "numpy")]
+    return f"{facts['cpu']}, {facts['cores']} cores, Python {facts['python']}, {', '.join(versions)}"
