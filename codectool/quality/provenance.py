@@ -26,7 +26,9 @@ def provenance(codecs: Iterable[Codec] = ()) -> dict[str, str]:
         "codectool": codectool.__version__,
     }
     packages = [metric.distribution for metric in METRICS if metric.distribution]
-    facts |= {package: _installed(package) for package in ["onnxruntime", "torch", "numpy", "soxr", *packages]}
+    facts |= {
+        package: _installed(package) for package in ["onnxruntime", "torch", "numpy", "soxr", *packages]
+    }
     for codec in codecs:
         facts[codec.name] = codec.version()
     return facts

@@ -133,4 +133,4 @@ def test_a_fault_of_ours_costs_one_file(job: EncodeJob, monkeypatch: pytest.Monk
     outcome = _outcome_of(Coder(), job)
     assert outcome.status is Status.FAILED
     assert outcome.error is not None
-    assert outcome.error.startswith("ZeroDivisionError: ")
+    assert outcome.error.startswith("a.wav: ZeroDivisionError: ")
