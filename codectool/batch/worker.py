@@ -32,7 +32,7 @@ Chunk: TypeAlias = tuple[Job, ...]  # what a worker is given at once
 
 
 def work(connection: Connection) -> None:
-    """Do what is handed through `connection` and answer with the outcome of each job, until it closes.
+    """Do the chunks of jobs that come through `connection`, until it closes; send each job's outcome back.
 
     In between, numbers are the seconds of audio done of the file in work.
     """
@@ -82,7 +82,7 @@ class Coder:
         self._load = lru_cache(MODELS_KEPT)(load)
 
     def outcomes_of(self, chunk: Chunk) -> Iterator[Outcome]:
-        """Do files, short recordings together; whatever goes wrong with one is in its outcome."""
+        """Do the jobs of a chunk, short recordings in one batch; an error is in the outcome of its job."""
         ready = []
         for job in chunk:
             try:

@@ -43,11 +43,11 @@ class EncoderNetwork(Protocol):
         ...
 
     def step(self, audio: AudioBatch, state: State, levels: int) -> tuple[CodesBatch, State]:
-        """Encode whole hops; return the codes that are certain, and the next state."""
+        """Encode whole hops, `[batch, channels, samples]`; return the certain codes and the next state."""
         ...
 
     def finish(self, audio: AudioBatch, state: State, levels: int) -> CodesBatch:
-        """End a stream with audio of any length; return its last codes."""
+        """End a stream with audio of any length; return its last codes, `[batch, levels, frames]`."""
         ...
 
 
@@ -75,11 +75,11 @@ class DecoderNetwork(Protocol):
         ...
 
     def step(self, codes: CodesBatch, state: State) -> tuple[AudioBatch, State]:
-        """Decode frames; return the audio that is certain, and the next state."""
+        """Decode codes `[batch, levels, frames]`; return the certain audio and the next state."""
         ...
 
     def finish(self, codes: CodesBatch, state: State) -> AudioBatch:
-        """End a stream with any number of frames; return its last audio."""
+        """End a stream with any number of frames; return its last audio, `[batch, channels, samples]`."""
         ...
 
 

@@ -21,14 +21,14 @@ RUN_S = 16.0  # audio a thread is given at once: a second of it is computed twic
 
 
 def chunk_s(source: str) -> float:
-    """Return how much audio to gather so that all threads have work: none of a pipe, where it would wait."""
+    """Return the seconds of audio to gather so that all threads have work; 0 for a pipe: it would wait."""
     return RUN_S * usable_threads() if Path(source).is_file() else 0.0
 
 
 def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yield the function of each item; while it is computed, the next item is taken and a result used.
+    """Yield `function(item)` of each item, computed on another thread one item ahead of the caller.
 
-    With a single thread to use it is done in turn: one more would take time of each short file of a folder.
+    With a single usable thread it is computed in turn: a second one would slow down each short file.
     """
     if usable_threads() == 1:
         yield from map(function, items)

@@ -61,9 +61,9 @@ def encode(job: EncodeJob, progress: Progress | None = None, loader: Loader = lo
 def encode_all(
     jobs: Sequence[EncodeJob], loader: Loader = load, progress: Progress | None = None
 ) -> Iterator[EncodeResult | Exception]:
-    """Encode recordings, the short ones together; yield what came of each, or the error it failed with.
+    """Encode recordings, short ones in one batch; yield the result of each, or the error it failed with.
 
-    Each is yielded as soon as its file is there, and the next file is not before that.
+    A result is yielded as soon as its file is complete, and before the next file is.
     """
     encodings = [Encoding(job, loader) for job in jobs]
     begun: list[Clip | Exception | None] = []
@@ -90,9 +90,9 @@ def encode_all(
 
 
 class Encoding:
-    """One recording on its way into a file: it is begun, and then completed, once each.
+    """One recording on its way into a file: `begin` is called once, and then `complete` once.
 
-    Between the two, recordings that turned out to be short can be encoded together.
+    Between the two calls the caller may encode several short recordings in one batch.
     """
 
     def __init__(self, job: EncodeJob, loader: Loader = load) -> None:
@@ -101,9 +101,9 @@ class Encoding:
         self._opened = ExitStack()
 
     def begin(self) -> Clip | None:
-        """Open input, output and model and read the first piece; return the recording if that was all of it.
+        """Open input, output and model, and read the first piece; return the clip if that was all of it.
 
-        Raises the CodecError of whatever cannot be, and leaves nothing open then.
+        Raises a CodecError if any of it fails; nothing is left open then.
         """
         self._started_s = time.perf_counter()
         job = self._job

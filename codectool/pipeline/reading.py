@@ -15,7 +15,7 @@ from codectool.audio.source import AudioSource
 
 @dataclass(frozen=True)
 class Piece:
-    """Audio `[channels, samples]` at the model's rate; `read_samples` is at the source's, from its start."""
+    """Audio `[channels, samples]` at the model's rate, and the samples of the source read so far."""
 
     audio: Block
     read_samples: int
@@ -23,7 +23,7 @@ class Piece:
 
 
 def pieces_of(source: AudioSource, channels: int, rate_hz: int, gathered_s: float = 0.0) -> Iterator[Piece]:
-    """Read, mix to so many channels and resample; give audio as it comes, or gathered to so many seconds."""
+    """Read a source, mix it to so many channels and resample it; yield it as it comes, or gathered."""
     pieces = _pieces(source, channels, rate_hz)
     return _gathered(pieces, round(gathered_s * rate_hz)) if gathered_s else pieces
 

@@ -24,7 +24,7 @@ def open_writer(
 
 
 def stated_samples(job: EncodeJob, source: AudioSource, samples: int, rate_hz: int) -> int:
-    """Return the length that the file states of so many samples: version 0 counts at the model's rate."""
+    """Return the length that a file states, in samples: version 0 counts them at the model's rate."""
     return samples if job.container == "v1" else resampled_length(samples, source.rate_hz, rate_hz)
 
 

@@ -42,7 +42,7 @@ class Clip:
 def encode_clips(clips: Sequence[Clip]) -> list[Codes | None]:
     """Return for each clip the codes, uint16 `[levels, frames]`, that its session alone would give.
 
-    Clips of one model, as many levels and like length share a pass; None for a clip that shares none.
+    Clips of one model, the same levels and similar length share a pass. A clip that shares none gets None.
     """
     codes: dict[int, Codes] = {}
     for group in _groups(clips):

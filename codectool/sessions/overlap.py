@@ -25,8 +25,8 @@ class Overlap:
 class OverlapAdd:
     """Joins segments `[channels, samples]`, each beginning `stride` samples after the one before.
 
-    Where several cover a sample it is their mean, weighted by a triangle over the first segment's length.
-    None is longer than the first. The state is a value; before the first segment it is None.
+    A sample in several segments is their mean, weighted by a triangle over the first segment's length.
+    No segment is longer than the first. The state is a value; before the first segment it is None.
     """
 
     def __init__(self, stride: int) -> None:

@@ -19,7 +19,7 @@ from codectool.sessions.overlap import Overlap, OverlapAdd
 
 @dataclass(frozen=True)
 class Segment:
-    """Codes `[levels, frames]`, and what the audio they are decoded to is multiplied by."""
+    """Codes `[levels, frames]`, and the scale: the factor of the audio that they are decoded to."""
 
     codes: Codes
     scale: float

@@ -30,8 +30,8 @@ class EncoderSession:
     """Encodes one stream of audio `[channels, samples]` at the model's rate to codes `[levels, frames]`.
 
     Codes come once a block of `block_frames` (None: a packet's) is full, and `latency_samples` later for a
-    model that looks ahead. Of long pushes, `threads` parts (None: as many as there are cores) are encoded at
-    the same time. ValueError for levels that the model has not.
+    model that looks ahead. A long push is encoded in `threads` parts at the same time (None: as many as there
+    are cores). ValueError for levels that the model has not.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class DecoderSession:
     """Decodes one stream of codes `[levels, frames]` to audio `[channels, samples]` at the model's rate.
 
     The audio begins with the first encoded sample; `latency_samples` is how far it lags the codes beyond the
-    block. Of long pushes, `threads` parts (None: as many as there are cores) are decoded at the same time.
+    block. A long push is decoded in `threads` parts at the same time (None: as many as there are cores).
     """
 
     def __init__(
