@@ -14,8 +14,10 @@ from click.exceptions import Exit
 from codectool.cli import cli
 from codectool.cli.completion import answer_shell
 from codectool.cli.options import SIGNALLED, say
-from codectool.errors import CodecError, FileError, message_of
+from codectool.errors import CodecError, FileError, WeightsError, message_of
 from codectool.files.streams import fill_closed_streams
+
+EXTRAS = {"torch": ("PyTorch", "torch"), "onnx": ("onnx", "onnx"), "onnxscript": ("onnxscript", "onnx")}
 
 
 class Terminated(KeyboardInterrupt):
@@ -70,6 +72,11 @@ def run(arguments: list[str]) -> int:
         return _refuse(error)
     except Terminated as error:
         return _say(f"ended by {signal.Signals(error.number).name}", SIGNALLED + error.number)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        what, extra = EXTRAS[error.name]
+        return _say(f"this needs {what}: pip install 'codectool[{extra}]'", WeightsError.exit_code)
     except KeyboardInterrupt:
         return _say("interrupted", SIGNALLED + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output has all it wanted

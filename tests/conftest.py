@@ -54,3 +54,11 @@ def small_model(small_weights: Path) -> LoadedModel:
     from codectool.models.loading import load
 
     return load("base_24khz", small_weights)
+
+
+@pytest.fixture(scope="session")
+def small_torch_model(small_weights: Path) -> LoadedModel:
+    """The same on PyTorch, which may compute blocks together."""
+    from codectool.models.loading import load
+
+    return load("base_24khz", small_weights, engine="torch")

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from codectool.engines.onnx_engine import DESCRIPTION_SUFFIX
 from codectool.engines.torch_engine import TorchDecoder, TorchEncoder, TorchSegments
 from codectool.models.loaded import LoadedModel
+from codectool.models.loading import load
 from codectool.models.registry import ModelEntry
+from codectool.models.search import DESCRIPTION_SUFFIX
 from codectool.models.spectral import Config, SpectralCodec, build
 from weights.recipe.export import export
 
@@ -24,9 +25,12 @@ TONE_BIN = 8
 
 
 def codec_of(model: LoadedModel) -> Any:
-    """Return the torch module that a model runs."""
-    assert isinstance(model.encoder, TorchEncoder)
-    return model.encoder.codec
+    """Return the torch module that a model runs, or that the graphs it runs were made of."""
+    encoder = model.encoder
+    if not isinstance(encoder, TorchEncoder):
+        encoder = load(model.entry.name, model.weights_path, engine="torch").encoder
+    assert isinstance(encoder, TorchEncoder)
+    return encoder.codec
 
 
 def model_of(codec: Any, entry: ModelEntry) -> LoadedModel:

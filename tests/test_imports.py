@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from codectool.models.registry import MODELS
+
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "codectool").rglob("*.py"))
 NAMES = {
@@ -64,29 +66,17 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"errors", "files", "cli"},
 }
 MAY_IMPORT_TORCH = ("codectool.nn", "codectool.engines.torch", "codectool.models", "codectool.quality")
-# Families are found by name, so that nobody knows them; the language model is no family.
-NOT_FAMILIES = {
-    "codectool.models",
-    "codectool.models.checkpoints",
-    "codectool.models.encodec_lm",
-    "codectool.models.family",
-    "codectool.models.fetching",
-    "codectool.models.fingerprint",
-    "codectool.models.identifying",
-    "codectool.models.install",
-    "codectool.models.loaded",
-    "codectool.models.loading",
-    "codectool.models.registry",
-    "codectool.models.search",
-    "codectool.models.torch_loading",
-    "codectool.models.weights",
-}
-FAMILIES = {name for name in NAMES if name.startswith("codectool.models")} - NOT_FAMILIES
+# Families are found by the names in the registry, so that no other module knows them.
+FAMILIES = {f"codectool.models.{entry.family}" for entry in MODELS.values()}
 # Parts that run without torch, and so do their imports.
 TORCH_FREE = {"errors", "files", "audio", "container", "tokens", "sessions", "pipeline", "batch", "api"}
 TORCH_FREE |= {"", "cli", "__main__"}
-TORCH_FREE_MODELS = ("registry", "search", "fetching", "fingerprint", "loaded", "loading", "weights")
+TORCH_FREE_MODELS = ("registry", "search", "fetching", "fingerprint", "loaded", "loading", "onnx_loading")
+TORCH_FREE_MODELS += ("entry", "own_entries", "field_entries", "graph_families", "lyra")
+TORCH_FREE_MODELS += ("weights",)
 WITHOUT_TORCH = [name for name in NAMES if part(name) in TORCH_FREE]
+TORCH_FREE_ENGINES = ("litert_engine", "network", "onnx_engine", "threads")
+WITHOUT_TORCH += [f"codectool.engines.{name}" for name in TORCH_FREE_ENGINES]
 WITHOUT_TORCH += [f"codectool.models.{name}" for name in TORCH_FREE_MODELS]
 
 

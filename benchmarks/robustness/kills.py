@@ -4,8 +4,8 @@ After each kill no file may lie half-written under its final name: what is there
 undisturbed run. The same command again must then complete with equal outputs, leave no `.part`, and do no
 file of a folder twice. Figures go to kills.csv.
 
-Live input is ended by SIGINT, SIGTERM or SIGHUP instead, while a program still writes to the pipe: the recording
-must be there, whole, with all that was written before, and the exit code must be that of the signal.
+Live input is ended by SIGINT, SIGTERM or SIGHUP instead, while a program still writes to the pipe: the
+recording must be there, whole, with all that was written before, and the exit code be that of the signal.
 
 The processes, workers too, are forked from ones that have imported torch already, and use a small model: so
 most kills meet them at work, not while they start.

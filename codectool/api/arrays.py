@@ -48,10 +48,10 @@ def sample_rate_hz(rate: float | None, entry: ModelEntry) -> int:
     """Return a sample rate in Hz, the model's for None; UsageError for one that cannot be."""
     if rate is None:
         return entry.sample_rate_hz
-    if not isinstance(rate, (int, float, np.integer, np.floating)) or rate != int(rate):
+    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.integer, np.floating)):
         raise UsageError(f"sample_rate is {rate!r}: give whole hertz")
-    if not 1 <= rate <= RATE_MAX_HZ:
-        raise UsageError(f"sample_rate is {rate}: it must be 1 to {RATE_MAX_HZ} Hz")
+    if not (1 <= rate <= RATE_MAX_HZ and rate == int(rate)):
+        raise UsageError(f"sample_rate is {rate}: it must be a whole number of hertz, 1 to {RATE_MAX_HZ}")
     return int(rate)
 
 

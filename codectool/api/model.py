@@ -215,9 +215,9 @@ class Model:
         longest = resampled_length(audio.shape[1], self.sample_rate, rate_hz)
         if samples is not None and not 0 <= samples <= longest:
             raise UsageError(f"samples is {samples}: these codes hold {longest} at {rate_hz} Hz")
-        pushed = resampler.push(audio)
         total = longest if samples is None else samples
-        ready = pushed[:, :total]
+        audio = audio[:, : resampled_length(total, rate_hz, self.sample_rate)]  # as a file is cut
+        ready = resampler.push(audio)[:, :total]
         if ready.shape[1] == total:
             return ready
         return np.concatenate((ready, resampler.finish(total)), axis=1)

@@ -51,13 +51,13 @@ def format_and_subtype(path: str | Path, subtype: str | None, suffix: str | None
     if format_name not in soundfile.available_formats():
         available = soundfile.available_formats()
         known = " ".join(suffix for suffix, (name, _) in FORMAT_OF_SUFFIX.items() if name in available)
-        raise UsageError(f"{path}: no format is known by this suffix; use one of {known}, or --raw")
+        raise UsageError(f"{path}: no format is known by this suffix; use one of {known}, or `raw`")
     if subtype is None:
         return format_name, default or soundfile.default_subtype(format_name)
     possible = CODING_OF_SUBTYPE if str(path) == "-" else soundfile.available_subtypes(format_name)
     if subtype.upper() not in possible:
         names = ", ".join(possible)
-        raise UsageError(f"--subtype {subtype}: {format_name} cannot hold that; use one of {names}")
+        raise UsageError(f"`subtype={subtype!r}`: {format_name} cannot hold that; use one of {names}")
     return format_name, subtype.upper()
 
 

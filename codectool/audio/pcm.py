@@ -128,7 +128,7 @@ PCM_32 = PcmCoding("signed", 32)
 FLOAT = PcmCoding("float", 32)
 DOUBLE = PcmCoding("float", 64)
 
-# libsndfile's names, which users know from --subtype
+# libsndfile's names, which `subtype` takes
 CODING_OF_SUBTYPE = {
     "PCM_U8": PCM_U8,
     "PCM_16": PCM_16,
@@ -150,12 +150,12 @@ for _name, _coding in (("s16", PCM_16), ("s24", PCM_24), ("s32", PCM_32), ("f32"
 
 
 def raw_coding(name: str) -> PcmCoding:
-    """The coding that `--raw NAME` means; UsageError, listing the names, for any other."""
+    """The coding of a name of raw samples, such as `s16le`; UsageError, listing the names, for any other."""
     try:
         return CODING_OF_RAW_NAME[name.lower()]
     except KeyError:
         known = ", ".join(CODING_OF_RAW_NAME)
-        raise UsageError(f"--raw {name}: no such sample format; use one of {known}") from None
+        raise UsageError(f"`raw={name!r}`: no such sample format; use one of {known}") from None
 
 
 @dataclass(frozen=True)
@@ -172,9 +172,9 @@ class RawFormat:
     def __post_init__(self) -> None:
         raw_coding(self.coding_name)
         if not 1 <= self.rate_hz <= RATE_MAX_HZ:
-            raise UsageError(f"--rate {self.rate_hz}: a sample rate is 1 to {RATE_MAX_HZ} Hz")
+            raise UsageError(f"`rate_hz={self.rate_hz}`: a sample rate is 1 to {RATE_MAX_HZ} Hz")
         if not 1 <= self.channels <= CHANNELS_MAX:
-            raise UsageError(f"--channels {self.channels}: the number of channels is 1 to {CHANNELS_MAX}")
+            raise UsageError(f"`channels={self.channels}`: the number of channels is 1 to {CHANNELS_MAX}")
 
     @property
     def coding(self) -> PcmCoding:

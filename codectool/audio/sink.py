@@ -39,7 +39,7 @@ def open_sink(
     """
     check_rate_and_channels(str(path), rate_hz, channels)
     if raw is not None and subtype is not None:
-        raise UsageError("--raw and --subtype both name the sample type; give one of them")
+        raise UsageError("`raw` and `subtype` both name the sample type; give one of them")
     format_name, subtype = ("RAW", "") if raw is not None else format_and_subtype(path, subtype, suffix)
     tags = {tag_name(name): clean_tag(text) for name, text in (tags or {}).items()}
     written_hz = written_rate_hz(subtype, rate_hz)

@@ -139,7 +139,7 @@ class SoundfileWriter:
         except soundfile.SoundFileError as error:
             self._raise_file_error()
             what = f"{format_name} {subtype} of {channels} channels at {rate_hz} Hz"
-            raise UsageError(f"{what} cannot be written; choose another format or --subtype") from error
+            raise UsageError(f"{what} cannot be written; choose another format or `subtype`") from error
         for tag in TAG_NAMES:
             if tags.get(tag):
                 self._set_tag(tag, tags[tag])

@@ -104,7 +104,9 @@ def plan(job: BatchJob) -> Plan:
     if job.files is None:
         names = list(_search(job, source, target, refused, left_out))
         if not names and not refused:
-            raise UsageError(f"{source}: holds no {_wanted(job)}; see --include, and -r for subfolders")
+            raise UsageError(
+                f"{source}: holds no {_wanted(job)}; see `include`, and `recursive` for subfolders"
+            )
     else:
         names = list(dict.fromkeys(_listed(name, source, target) for name in job.files))
     outputs, clashes = _outputs(names, job)
@@ -152,7 +154,7 @@ def _check_folders(job: BatchJob, source: Path, target: Path) -> None:
         raise UsageError(f"{target}: is the folder of the inputs; name another one for the outputs")
     for glob in job.include:
         if not PurePath(glob).name:
-            raise UsageError(f"--include {glob!r}: is no name; write something like '*.wav'")
+            raise UsageError(f"`include={glob!r}`: is no name; write something like '*.wav'")
     _check_job(job)
 
 
@@ -272,7 +274,7 @@ def _output_of(name: PurePath, job: BatchJob) -> PurePath:
 
 
 def _clash(names: list[str], output: str) -> CodecError:
-    return UsageError(f"{' and '.join(names)} would both become {output}: see --keep-suffix")
+    return UsageError(f"{' and '.join(names)} would both become {output}: see `keep_suffix`")
 
 
 def _refuse_escapes(target: Path, outputs: dict[PurePath, PurePath]) -> None:

@@ -92,9 +92,8 @@ class Pool:
                 self._again += [(job,) for job in worker.left]
                 return None
             (job,) = worker.left
-            reason = (
-                f"its worker {_death_of(worker.process)}, perhaps for want of memory; fewer --jobs need less"
-            )
+            died = _death_of(worker.process)
+            reason = f"its worker {died}, perhaps for want of memory; fewer `workers` need less"
             return Outcome(job.source, job.target, Status.FAILED, error=f"{job.source}: {reason}")
 
     def _start(self) -> Worker:

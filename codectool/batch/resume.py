@@ -50,7 +50,7 @@ class Resumer:
         if difference is None:
             status = Status.SKIPPED if damage is None else Status.DAMAGED
             return Outcome(item.source, item.target, status, error=damage)
-        error_line = f"{item.target}: exists already, but {difference}; use -f to overwrite it"
+        error_line = f"{item.target}: exists already, but {difference}; use `overwrite=True` to overwrite it"
         return Outcome(item.source, item.target, Status.FAILED, error=error_line)
 
     def remove_source(self, item: Item) -> None:

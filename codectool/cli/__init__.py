@@ -31,6 +31,7 @@ COMMANDS = {
     },
     "This program": {
         "models": "codectool.cli.models:models",
+        "export-onnx": "codectool.cli.export_onnx:export_onnx",
         "completion": "codectool.cli.completion:completion",
         "version": "codectool.cli.about:version",
         "help": "codectool.cli.about:help_command",

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from codectool.cli.options import model_options, show
+from codectool.cli.options import bar, model_options, show
 from codectool.models.registry import DEFAULT_MODEL
 
 
@@ -40,5 +40,6 @@ def bench(as_json: bool, **given: Any) -> int:
         total = sum(split.values())
         show(f"{way}, ms a second of audio:")
         for name, value in split.items():
-            show(f"  {name.replace('_', ' '):30} {value:6.3f}  {100 * value / total:3.0f} %")
+            share = value / total
+            show(f"  {name.replace('_', ' '):14} {value:7.3f}  {100 * share:3.0f} %  {bar(share)}".rstrip())
     return 0

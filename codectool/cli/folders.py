@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -17,6 +17,7 @@ import click
 from codectool.cli.options import ending_by_signals, quoted, say, show
 from codectool.cli.progress import files_bar
 from codectool.cli.sections import Option
+from codectool.cli.words import in_options
 from codectool.engines.threads import usable_cores
 from codectool.errors import UsageError
 from codectool.files.inputs import open_input
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+SECONDS_IN_HOUR = 3600
 WORKERS_MAX = 60  # Windows waits for 63 at once
 MANY = "Folders and several inputs"
 FOR_ONE_TOO = ("skip_existing", "keep_suffix", "remove")
@@ -228,6 +230,8 @@ def _shown(
     with files_bar(files, quiet or listing) as bar:
 
         def record(outcome: Outcome) -> None:
+            if outcome.error is not None:
+                outcome = replace(outcome, error=in_options(outcome.error))
             report.add(outcome)
             bar.clear()
             if listing:
@@ -243,8 +247,9 @@ def _shown(
             move(0.0)
 
         def move(in_work_s: float) -> None:
-            done_s = report.duration_s + in_work_s
-            bar.set_postfix_str(f"{done_s:.0f} s of audio")
+            done_h = (report.duration_s + in_work_s) / SECONDS_IN_HOUR
+            hours_a_second = report.times_real_time_with(in_work_s) / SECONDS_IN_HOUR
+            bar.set_postfix_str(f"{done_h:.2f} h of audio, {hours_a_second:.2g} h a second")
 
         yield record, move
 

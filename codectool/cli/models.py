@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from codectool.cli.options import known_models, say, show
+from codectool.cli.words import in_options
 
 if TYPE_CHECKING:
     from codectool.models.install import Installed
@@ -25,16 +26,14 @@ Facts = dict[str, Any]
 COLUMNS: tuple[tuple[str, str, Callable[[Facts], str]], ...] = (
     ("", "model", lambda facts: str(facts["name"])),
     ("rate", "kHz", lambda facts: f"{facts['sample_rate_hz'] / 1000:g}"),
-    ("chan-", "nels", lambda facts: str(facts["channels"])),
-    ("frames", "per s", lambda facts: f"{facts['frame_rate_hz']:g}"),
-    ("code-", "books", lambda facts: str(facts["levels"])),
-    ("bits/", "token", lambda facts: str(facts["bits_a_token"])),
-    ("tokens", "per s", lambda facts: f"{facts['tokens_a_second']:g}"),
-    ("tokens", f"in {TOKEN_WINDOW_S} s", lambda facts: f"{facts[TOKENS_IN_WINDOW]:g}"),
-    ("bit rate", "kbps", lambda facts: "{:g}-{:g}".format(*facts["bitrates_kbps"])),
-    ("", "causal", lambda facts: "yes" if facts["causal"] else "no"),
+    ("", "ch", lambda facts: str(facts["channels"])),
+    ("frames", "per s", lambda facts: _short(facts["frame_rate_hz"])),
+    ("code-", "books", lambda facts: str(facts["codebooks"])),
+    ("bit rate", "kbps", lambda facts: "-".join(map(_short, facts["bitrates_kbps"]))),
+    ("cau-", "sal", lambda facts: "yes" if facts["causal"] else "no"),
     ("", "latency", lambda facts: _shown_latency(facts["latency_ms"])),
     ("para-", "meters", lambda facts: f"{facts['parameters'] / 1e6:.1f} M"),
+    ("wei-", "ghts", lambda facts: "here" if facts["weights"] else "no"),
 )
 
 
@@ -42,9 +41,10 @@ COLUMNS: tuple[tuple[str, str, Callable[[Facts], str]], ...] = (
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a model.")
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:
-    """List the models, what they do, and where their weights are.
+    """List the models, what they do, and whether their weights are here.
 
-    The bit rate is that of the codes; latency, what the model itself adds, without packets.
+    The bit rate is that of the codes; latency, what the model itself adds, without packets. `show` says more
+    of one model: tokens, licence, and where its weights are or come from.
     """
     if context.invoked_subcommand is not None:
         return
@@ -52,6 +52,18 @@ def models(context: click.Context, as_json: bool) -> None:
 
     known = [_facts(entry) for entry in MODELS.values()]
     for line in map(json.dumps, known) if as_json else _table(known):
+        show(line)
+
+
+@models.command("show")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show_command(name: str, as_json: bool) -> None:
+    """Show all about one model: its tokens, licence and weights."""
+    from codectool.models.registry import find
+
+    facts = _facts(find(name))
+    for line in (json.dumps(facts),) if as_json else _lines(facts):
         show(line)
 
 
@@ -100,16 +112,18 @@ def remove(name: str, quiet: bool) -> None:
 @models.command("import")
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
 @click.argument("target", metavar="[OUT]", required=False, type=click.Path(path_type=Path))
+@click.option("--model", "name", metavar="NAME", help="Whose weights they are, where several models fit.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite OUT.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-def import_command(source: Path, target: Path | None, force: bool, quiet: bool) -> None:
-    """Convert a checkpoint of EnCodec, as its publishers or Hugging Face give it, to safetensors.
+def import_command(source: Path, target: Path | None, name: str | None, force: bool, quiet: bool) -> None:
+    """Convert a checkpoint, as its publishers or Hugging Face give it, to safetensors.
 
-    Without OUT it goes to the user's cache, where --model alone finds it.
+    Which model it is of, its tensors tell. Without OUT it goes to the user's cache, where --model alone finds
+    it.
     """
     from codectool.models import install
 
-    _report(install.convert(install.ImportJob(source, target, force)), quiet)
+    _report(install.convert(install.ImportJob(source, target, force, name)), quiet)
 
 
 def _report(installed: Installed, quiet: bool) -> None:
@@ -145,11 +159,14 @@ def _facts(entry: ModelEntry) -> Facts:
         "sample_rate_hz": entry.sample_rate_hz,
         "channels": entry.channels,
         "frame_rate_hz": entry.frame_rate_hz,
+        "codebooks": len(entry.rows_per_codebook) or entry.levels,
+        "codebook_names": {str(number): name for number, name in entry.codebook_names.items()},
+        "rows_per_codebook": entry.rows_per_codebook or [1] * entry.levels,
         "levels": entry.levels,
         "bits_a_token": entry.code_bits,
         "tokens_a_second": entry.frame_rate_hz * entry.levels,
         TOKENS_IN_WINDOW: entry.frame_rate_hz * entry.levels * TOKEN_WINDOW_S,
-        "bitrates_kbps": [entry.level_bps / 1000, entry.level_bps * entry.levels / 1000],
+        "bitrates_kbps": [rate / 1000 for rate in (entry.rates_bps()[0], entry.rates_bps()[-1])],
         "causal": entry.causal,
         "latency_ms": round(1000 * entry.latency_samples / entry.sample_rate_hz, 1) or None,
         "longest_s": entry.longest_samples and entry.longest_samples / entry.sample_rate_hz,
@@ -161,30 +178,55 @@ def _facts(entry: ModelEntry) -> Facts:
 
 
 def _table(known: list[Facts]) -> Iterator[str]:
-    """Give the lines that people read: figures in columns, then what is too long for one."""
-    from codectool.models.registry import find
-    from codectool.models.search import WEIGHTS_VARIABLE, how_to_get
-
-    named = f" (for any model, by {WEIGHTS_VARIABLE})" if os.environ.get(WEIGHTS_VARIABLE) else ""
+    """Give the lines of a table that fits a terminal, and where to read on."""
     rows = [[top for top, _, _ in COLUMNS], [bottom for _, bottom, _ in COLUMNS]]
     rows += [[show(facts) for _, _, show in COLUMNS] for facts in known]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *cells in rows:
         padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
         yield "  ".join((name.ljust(widths[0]), *padded)).rstrip()
-    for facts in known:
-        yield f"\n{facts['name']}"
-        if facts["longest_s"]:
-            yield f"  codes a recording as a whole, {facts['longest_s']:g} s at most"
-        yield f"  licence of the weights: {facts['licence']}"
-        if facts["weights"]:
-            yield f"  weights: {facts['weights']}{named}"
-        else:
-            yield f"  weights: not here\n  {how_to_get(find(facts['name']))}"
+    yield "\n`codec models show NAME` says more: tokens, licence, and how to get weights."
+
+
+def _lines(facts: Facts) -> Iterator[str]:
+    """Give what there is to say about one model, a line each."""
+    from codectool.models.registry import find
+    from codectool.models.search import WEIGHTS_VARIABLE, how_to_get
+
+    said = {
+        "model": facts["name"],
+        "sample rate": f"{facts['sample_rate_hz']} Hz",
+        "channels": facts["channels"],
+        "frames a second": _short(facts["frame_rate_hz"]),
+        "codebooks": facts["codebooks"],
+        "bits a token": facts["bits_a_token"],
+        "tokens a second": _short(facts["tokens_a_second"]),
+        f"tokens in {TOKEN_WINDOW_S} s": f"{facts[TOKENS_IN_WINDOW]:.0f}",
+        "bit rate": "{} to {} kbps".format(*map(_short, facts["bitrates_kbps"])),
+        "causal": "yes" if facts["causal"] else "no",
+        "latency": _shown_latency(facts["latency_ms"]),
+        "parameters": f"{facts['parameters'] / 1e6:.1f} M",
+    }
+    if facts["longest_s"]:
+        said["latency"] = f"codes a recording as a whole, {facts['longest_s']:g} s at most"
+    said |= {f"codebook {number}": name for number, name in facts["codebook_names"].items()}
+    if len(set(facts["rows_per_codebook"])) > 1:
+        said["codes in a frame"] = ", ".join(map(str, facts["rows_per_codebook"])) + " by codebook"
+    said["licence of the weights"] = facts["licence"]
+    named = f" (for any model, by {WEIGHTS_VARIABLE})" if os.environ.get(WEIGHTS_VARIABLE) else ""
+    said["weights"] = f"{facts['weights']}{named}" if facts["weights"] else "not here"
+    yield from (f"{name:24} {value}" for name, value in said.items())
+    if not facts["weights"]:
+        yield in_options(how_to_get(find(facts["name"])))
+
+
+def _short(value: float) -> str:
+    """Return a number with as much behind the point as matters to choose a model."""
+    return f"{value:.2g}" if value < 1 else f"{round(value, 1):g}"
 
 
 def _shown_latency(latency_ms: float | None) -> str:
     """Return a latency; a model without one needs the whole recording."""
     if latency_ms is None:
         return "whole"
-    return f"{latency_ms / 1000:g} s" if latency_ms >= 1000 else f"{latency_ms:.0f} ms"
+    return f"{latency_ms / 1000:.3g} s" if latency_ms >= 1000 else f"{latency_ms:.0f} ms"

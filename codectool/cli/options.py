@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from codectool.cli.sections import Option
+from codectool.cli.words import in_options
 from codectool.engines.threads import THREADS_VARIABLE
 from codectool.errors import CodecError, UsageError
 from codectool.files.streams import as_file_error, ended_by_signals
@@ -198,6 +199,12 @@ def show(text: str | bytes) -> None:
         click.echo(text)
 
 
+def bar(share: float, width: int = 40) -> str:
+    """Return a bar for a part of the whole, of characters that stdout can print."""
+    block = "█" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"
+    return block * round(width * share)
+
+
 def show_result(job: Any, result: Any) -> None:
     """Print what came of a job on one file as one JSON object; UsageError where its output is on stdout."""
     if job.target == "-":
@@ -206,10 +213,13 @@ def show_result(job: Any, result: Any) -> None:
 
 
 def say(message: str, quiet: bool = False) -> None:
-    """Print a message for the user on stderr, apart from data; it is no error if nobody reads it."""
+    """Print a message for the user on stderr, apart from data, with options in place of arguments.
+
+    It is no error if nobody reads it.
+    """
     if not quiet:
         with suppress(OSError):
-            click.echo(f"codec: {quoted(message)}", err=True)
+            click.echo(f"codec: {quoted(in_options(message))}", err=True)
 
 
 def ending_by_signals(source: str, work: Callable[[], int]) -> int:

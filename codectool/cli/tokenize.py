@@ -102,12 +102,14 @@ def tokenize(
     from codectool.tokens.jobs import TokenizeJob
     from codectool.tokens.running import run
 
+    if check and source == "-":
+        raise click.UsageError("--check reads INPUT again, which stdin cannot be: name a file")
     job = TokenizeJob(
         source,
         target,
         part=part or part_of(os.environ),
         workers=jobs or _workers(given["device"]),
-        **given,
+        **given | {"device": device_of(given["device"], os.environ)},
     )
     with ExitStack() as opened:
         lines = open_report(report, opened)
@@ -118,7 +120,7 @@ def tokenize(
             totals = run(job, tell, opened.enter_context(RayRunner(jobs, address)))
         else:
             totals = run(job, tell)
-    say(_summary(job.target, totals), quiet)
+    say(_summary(job.target, totals, job.part), quiet)
     differing = _check(job, check) if check else 0
     return 1 if totals.failed or differing else 0
 
@@ -132,6 +134,12 @@ def part_of(environment: Mapping[str, str]) -> tuple[int, int]:
                 raise UsageError(f"{number}={part[0]} is not below {count}={part[1]}: say --shard I/N")
             return part
     return 0, 1
+
+
+def device_of(device: str, environment: Mapping[str, str]) -> str:
+    """Return the GPU that is this process's where torchrun has started one for each."""
+    local = environment.get("LOCAL_RANK", "")
+    return f"cuda:{local}" if device == "cuda" and local.isdecimal() else device
 
 
 def _workers(device: str) -> int:
@@ -169,7 +177,7 @@ def _shown(target: str, quiet: bool, lines: Any) -> Iterator[Tell]:
         yield tell
 
 
-def _summary(target: str, totals: Totals) -> str:
+def _summary(target: str, totals: Totals, part: tuple[int, int]) -> str:
     parts = [
         f"{target}: {totals.items} recordings, {totals.duration_s / 3600:.3f} hours, {totals.frames} frames",
         f"{totals.shards} shards",
@@ -179,7 +187,7 @@ def _summary(target: str, totals: Totals) -> str:
     if totals.failed:
         parts.append(f"{totals.failed} recordings failed")
     if not totals.complete:
-        parts.append("other parts are missing yet")
+        parts.append(f"this was part {part[0]}/{part[1]}, others are missing yet")
     return ", ".join(parts)
 
 

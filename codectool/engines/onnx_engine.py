@@ -1,6 +1,6 @@
 """ONNX Runtime as an engine on the CPU, for models whose graphs lie beside their weights; no torch.
 
-It starts in a tenth of the time that torch takes. `onnx_tracing` makes the graphs, and describes them.
+It starts in a tenth of the time that torch takes. `torch_to_onnx` makes the graphs, and describes them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from codectool.errors import WeightsError
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-DESCRIPTION_SUFFIX = ".graphs.json"
 Weights = Mapping[str, npt.NDArray[Any]]
 
 

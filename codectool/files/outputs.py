@@ -129,4 +129,4 @@ def _refuse_unwritable(final: Path, overwrite: bool) -> None:
     if final.is_dir():
         raise FileError(f"{final}: is a folder; name a file to write")
     if final.is_file() and not overwrite:
-        raise FileError(f"{final}: exists already; use -f to overwrite it")
+        raise FileError(f"{final}: exists already; use `overwrite=True` to overwrite it")

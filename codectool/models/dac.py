@@ -20,9 +20,9 @@ from codectool.models.family import Family
 from codectool.nn.convolution import Pointwise
 from codectool.nn.dac_blocks import KERNEL, centred, decoder_block, encoder_block
 from codectool.nn.factorized import FactorizedQuantizer
+from codectool.nn.framing import WholeHops
 from codectool.nn.layer import Chain, Layer
 from codectool.nn.snake import Snake
-from codectool.nn.zero_padded import WholeHops
 
 LAST_KERNEL = 3  # of the encoder
 

@@ -27,6 +27,8 @@ except ImportError:  # Windows, where two downloads of one file at once spoil ea
 CHUNK_BYTES = 1 << 16
 SILENCE_LIMIT_S = 30  # without a byte, until a server is taken for gone
 SHA256_DIGITS = 64
+LONGEST_BYTES = 4 << 30  # of a file whose size is not published: more is nobody's weights
+HEADERS = {"User-Agent": f"codectool/{__version__}"}
 # The last: the file there is shorter than the part of it that came before.
 GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 
@@ -91,11 +93,12 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _complete(source: Download, file: BinaryIO, part: Path, progress: Progress | None) -> None:
     have_bytes = file.seek(0, os.SEEK_END)
-    if have_bytes > source.size_bytes:
+    expected_bytes = source.size_bytes or _size_bytes(source.url)
+    if have_bytes > expected_bytes:
         have_bytes = file.truncate(0)
-    if have_bytes == source.size_bytes:
+    if have_bytes == expected_bytes:
         return
-    for position, chunk in _received(source, have_bytes):
+    for position, chunk in _received(source.url, have_bytes, expected_bytes):
         with as_file_error(part):
             file.truncate(position)  # a server that cannot resume begins anew
             file.write(chunk)
@@ -103,26 +106,35 @@ def _complete(source: Download, file: BinaryIO, part: Path, progress: Progress |
         have_bytes = position + len(chunk)
         if progress is not None:
             progress(have_bytes)
-    if have_bytes < source.size_bytes:
+    if have_bytes < expected_bytes:
         raise FileError(
-            f"{source.url}: broke off after {have_bytes} of {source.size_bytes} bytes: "
+            f"{source.url}: broke off after {have_bytes} of {expected_bytes} bytes: "
             "the same command again goes on from there"
         )
 
 
-def _received(source: Download, start: int) -> Iterator[tuple[int, bytes]]:
+def _size_bytes(url: str) -> int:
+    """Return how long a file is by its server, whose word is good enough: the checksum says what it is."""
+    with _network(url):
+        answer = urlopen(Request(url, headers=HEADERS, method="HEAD"), timeout=SILENCE_LIMIT_S)
+    with answer:
+        length = answer.headers.get("Content-Length", "")
+    if not length.isdecimal() or int(length) > LONGEST_BYTES:
+        raise WeightsError(f"{url}: the server states no size that weights could have ({length or 'none'})")
+    return int(length)
+
+
+def _received(url: str, start: int, expected_bytes: int) -> Iterator[tuple[int, bytes]]:
     """Yield what the server sends, each piece with its position in the file, from `start` on if it can."""
-    headers = {"User-Agent": f"codectool/{__version__}"} | ({"Range": f"bytes={start}-"} if start else {})
-    with _network(source.url):
-        answer = urlopen(Request(source.url, headers=headers), timeout=SILENCE_LIMIT_S)
+    headers = HEADERS | ({"Range": f"bytes={start}-"} if start else {})
+    with _network(url):
+        answer = urlopen(Request(url, headers=headers), timeout=SILENCE_LIMIT_S)
     with answer:
         position, total_bytes = _extent(answer)
-        if total_bytes not in (None, source.size_bytes) or position > start:
-            raise WeightsError(
-                f"{source.url}: what is there is not the published file of {source.size_bytes} bytes"
-            )
+        if total_bytes not in (None, expected_bytes) or position > start:
+            raise WeightsError(f"{url}: what is there is not the published file of {expected_bytes} bytes")
         with suppress(OSError, HTTPException):  # that it broke off is seen from what is missing
-            while chunk := answer.read1(min(CHUNK_BYTES, source.size_bytes - position)):
+            while chunk := answer.read1(min(CHUNK_BYTES, expected_bytes - position)):
                 yield position, chunk
                 position += len(chunk)
 
@@ -158,7 +170,7 @@ def _checked(source: Download, file: BinaryIO) -> str:
 @contextmanager
 def _network(url: str) -> Iterator[None]:
     """Turn what urllib raises into errors that say what to do."""
-    by_hand = "or download it elsewhere and give it with --weights FILE"
+    by_hand = "or download it elsewhere and give it with `weights=FILE`"
     try:
         yield
     except HTTPError as error:
@@ -166,7 +178,7 @@ def _network(url: str) -> Iterator[None]:
         if error.code in GONE:
             raise WeightsError(
                 f"{url}: the published file is not there any more ({error.code} {error.reason}): "
-                "if you have it from elsewhere, give it with --weights FILE"
+                "if you have it from elsewhere, give it with `weights=FILE`"
             ) from error
         raise FileError(
             f"{url}: the server answered {error.code} {error.reason}: try later, {by_hand}"

@@ -27,15 +27,19 @@ class Checkpoint:
         return fingerprint_of_state(self.tensors)
 
 
-def identify(path: Path) -> Checkpoint:
-    """Return what a checkpoint holds, and whose weights those are.
+def identify(path: Path, entry: ModelEntry | None = None) -> Checkpoint:
+    """Return what a checkpoint holds, and whose weights those are, if they are not said to be an entry's.
 
-    Raises WeightsError when it cannot be read, or holds no weights of a known model that others publish.
+    Raises WeightsError when it cannot be read, holds no weights of a known model that others publish, or
+    fits several models.
     """
     found, _ = read_checkpoint(path)
+    fitting: list[Checkpoint] = []
     misfits: list[tuple[int, str]] = []  # how many tensors differ, and what is to be said of them
-    for entry in known_models():
-        family = family_of(entry)
+    for candidate in known_models() if entry is None else (entry,):
+        if candidate.engine:
+            continue  # not of tensors
+        family = family_of(candidate)
         if family.published is None:
             continue
         try:
@@ -44,11 +48,17 @@ def identify(path: Path) -> Checkpoint:
             misfits.append((len(found) + 1, str(error).removeprefix(f"{path}: ")))
             continue
         with torch.device("meta"):  # shapes only
-            expected = family.build(family.config(**entry.config)).state_dict()  # type: ignore[attr-defined]
+            expected = family.build(family.config(**candidate.config)).state_dict()  # type: ignore[attr-defined]
         wrong = differences(expected, tensors)
         if not wrong:
-            check_weights(tensors, path)
-            return Checkpoint(entry, tensors)
-        said = f"from those of {entry.name} {len(wrong)} tensors differ, the first is {wrong[0]}"
+            fitting.append(Checkpoint(candidate, tensors))
+            continue
+        said = f"from those of {candidate.name} {len(wrong)} tensors differ, the first is {wrong[0]}"
         misfits.append((len(wrong), said))
-    raise WeightsError(f"{path}: not weights of a known model; {min(misfits)[1]}")
+    if not fitting:
+        raise WeightsError(f"{path}: not weights of a known model; {min(misfits)[1]}")
+    if len(fitting) > 1:
+        names = " and ".join(checkpoint.entry.name for checkpoint in fitting)
+        raise WeightsError(f"{path}: fits {names}, which have the same shapes: name the model it is of")
+    check_weights(fitting[0].tensors, path)
+    return fitting[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -18,6 +18,8 @@ from codectool.models.identifying import Checkpoint, identify
 from codectool.models.registry import Download, ModelEntry, find
 from codectool.models.search import cache_folder, how_to_get, weights_places
 from codectool.models.weights import weights_fingerprint
+
+GRAPHS_MODEL = "lyra_v2"  # the one model that is published as several files
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,15 @@ class FetchJob:
 
 @dataclass(frozen=True)
 class ImportJob:
-    """Which checkpoint to convert, and into which file; without one, where the model's name finds it."""
+    """Which checkpoint to convert, and into which file; without one, where the model's name finds it.
+
+    `name` says whose weights they are; without it their tensors have to tell.
+    """
 
     source: Path
     target: Path | None = None
     overwrite: bool = False
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,13 +70,37 @@ def fetch(job: FetchJob, progress: Callable[[int], None] | None = None) -> Insta
         if here is not None and not job.overwrite:
             with suppress(WeightsError):  # those that are damaged are fetched anew
                 return Installed(entry, here, weights_fingerprint(here), "they were here already")
+        if entry.parts:
+            return _fetch_parts(entry, folder, progress)
         if entry.download is None:
             raise WeightsError(f"{job.name}: no download is known that could be checked: {how_to_get(entry)}")
         download = _from_mirror(entry.download, job.mirror)
         with downloaded(download, folder, progress) as (path, sha256):
             origin = {"source": entry.download.url, "source_sha256": sha256}
-            installed = _store(identify(path), folder / entry.weights_file, origin, overwrite=True)
+            installed = _store(identify(path, entry), folder / entry.weights_file, origin, overwrite=True)
     return replace(installed, note=_checked_by(entry.download.sha256, sha256))
+
+
+def _fetch_parts(entry: ModelEntry, folder: Path, progress: Callable[[int], None] | None) -> Installed:
+    """Download the several files of a model, and put them into one."""
+    with ExitStack() as stack:
+        graphs = {}
+        for part in entry.parts:
+            path, _ = stack.enter_context(downloaded(part, folder, progress))
+            graphs[PurePosixPath(part.url).name] = path
+        origin = {"source": entry.parts[0].url}
+        return _store_graphs(entry, graphs, folder / entry.weights_file, origin, overwrite=True)
+
+
+def _store_graphs(
+    entry: ModelEntry, graphs: dict[str, Path], target: Path, origin: dict[str, str], overwrite: bool
+) -> Installed:
+    from codectool.models.graph_families import packed
+
+    content = packed(entry, graphs, origin)
+    with open_atomic(target, overwrite=overwrite) as file:
+        file.write(content)
+    return Installed(entry, target, weights_fingerprint(target))
 
 
 def remove(name: str) -> Path:
@@ -97,17 +127,32 @@ def _from_mirror(download: Download, mirror: str | None) -> Download:
 def convert(job: ImportJob) -> Installed:
     """Convert a checkpoint in any spelling that its family reads to safetensors under our names.
 
-    Which model it is of, its tensors tell. Raises WeightsError when it is of none or damaged, and FileError
+    Raises WeightsError when it is of no known model, of several, or damaged, and FileError
     when it cannot be read, or the output exists or cannot be written.
     """
+    if job.source.is_dir():
+        return _convert_folder(job)
     with open_file(job.source):  # which says what is wrong, if it cannot be
-        checkpoint = identify(job.source)
+        checkpoint = identify(job.source, None if job.name is None else find(job.name))
     origin = {"source": job.source.name}
     if job.target is not None:
         return _store(checkpoint, job.target, origin, job.overwrite)
     with alone_in(cache_folder()):
         target = cache_folder() / checkpoint.entry.weights_file
         return _store(checkpoint, target, origin, job.overwrite)
+
+
+def _convert_folder(job: ImportJob) -> Installed:
+    """Convert the files of a model that is published as several."""
+    entry = find(job.name or GRAPHS_MODEL)
+    if not entry.parts:
+        raise WeightsError(f"{job.source}: is a folder, and {entry.name} is published as one file: name that")
+    graphs = {path.name: path for path in job.source.iterdir()}
+    origin = {"source": job.source.name}
+    if job.target is not None:
+        return _store_graphs(entry, graphs, job.target, origin, job.overwrite)
+    with alone_in(cache_folder()):
+        return _store_graphs(entry, graphs, cache_folder() / entry.weights_file, origin, job.overwrite)
 
 
 def _store(checkpoint: Checkpoint, target: Path, origin: dict[str, str], overwrite: bool) -> Installed:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
 from codectool.errors import UsageError, WeightsError
 from codectool.models.loaded import LoadedModel
 from codectool.models.registry import ModelEntry, find
-from codectool.models.search import find_weights
+from codectool.models.search import find_weights, has_graphs
 
-ENGINES = ("auto", "onnxruntime", "torch")
+ENGINES = ("auto", "litert", "onnxruntime", "torch")
+ENGINE_VARIABLE = "CODECTOOL_ENGINE"  # what auto means, where it can run the model
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -25,15 +27,28 @@ def load(
 
     Weights may be under our names for tensors, or in any spelling that the model's family reads. `precision`
     is that of large products on the CPU; auto means bfloat16 where the family bears it and the processor has
-    units for it. Raises UsageError for an unknown name, precision, engine or device, and WeightsError when
-    the weights are missing, damaged or another model's, or the engine is not installed.
+    units for it. `engine` auto is ONNX Runtime on the CPU for models that have graphs, in float32, and else
+    PyTorch; models that are LiteRT's graphs run on nothing else. Raises UsageError for an unknown name,
+    precision, engine or device, and WeightsError when the weights are missing, damaged or another model's, or
+    the engine is not installed.
     """
     entry = find(name)
     if precision not in PRECISIONS:
         raise UsageError(f"precision {precision!r}: choose from {', '.join(PRECISIONS)}")
     if engine not in ENGINES:
         raise UsageError(f"engine {engine!r}: choose from {', '.join(ENGINES)}")
+    if entry.engine == "litert":
+        _check_litert(entry, device, precision, engine)
+        from codectool.models.graph_families import load_graphs
+
+        return load_graphs(entry, find_weights(entry, weights))
+    if engine == "litert":
+        raise UsageError(f"engine litert: does not run {name}")
+    if weights is None and not has_graphs(entry):
+        _require_torch(name)  # what nothing else could run need not be looked for
     path = find_weights(entry, weights)
+    if engine == "auto" and os.environ.get(ENGINE_VARIABLE) == "torch":
+        engine = "torch"
     if engine != "torch" and device == "cpu" and precision != "bfloat16":
         from codectool.models.onnx_loading import load_onnx
 
@@ -42,14 +57,25 @@ def load(
             return model
     if engine == "onnxruntime":
         raise UsageError(
-            f"engine onnxruntime: has no graphs for {entry.name} with {path}, or not for this device and precision"
+            f"engine onnxruntime: runs {entry.name} only on the CPU, in float32, and with weights that its "
+            "graphs were made for; choose engine torch"
         )
-    _require_torch(entry)
+    reasons = {f"device {device}": device != "cpu", f"precision {precision}": precision == "bfloat16"}
+    _require_torch(next((reason for reason, applies in reasons.items() if applies), f"{name} with {path}"))
     from codectool.models.torch_loading import load_torch
 
     return load_torch(entry, path, device, precision)
 
 
-def _require_torch(entry: ModelEntry) -> None:
+def _check_litert(entry: ModelEntry, device: str, precision: str, engine: str) -> None:
+    if engine not in ("auto", "litert"):
+        raise UsageError(f"engine {engine}: does not run {entry.name}, whose graphs are for litert")
+    if device != "cpu" or precision == "bfloat16":
+        raise UsageError(f"{entry.name} runs only on the CPU, as its graphs are")
+    if find_spec("ai_edge_litert") is None:
+        raise WeightsError(f"{entry.name} needs LiteRT: pip install 'codectool[lyra]'")
+
+
+def _require_torch(what: str) -> None:
     if find_spec("torch") is None:
-        raise WeightsError(f"{entry.name} needs PyTorch: pip install 'codectool[torch]'")
+        raise WeightsError(f"{what} needs PyTorch: pip install 'codectool[torch]'")

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
 from codectool.engines.onnx_engine import (
-    DESCRIPTION_SUFFIX,
     Graph,
     Graphs,
     OnnxDecoder,
@@ -21,7 +20,7 @@ from codectool.engines.onnx_engine import (
 from codectool.errors import WeightsError
 from codectool.models.loaded import LoadedModel
 from codectool.models.registry import ModelEntry
-from codectool.models.search import is_pickled, weights_places
+from codectool.models.search import graph_descriptions, is_pickled
 from codectool.models.weights import weights_fingerprint
 
 
@@ -30,12 +29,12 @@ def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
 
     A half is loaded when it first runs, which raises WeightsError for weights that are no numbers.
     """
-    graphs = _fitting_graphs(entry, path)
+    graphs = fitting_graphs(entry, path)
     if graphs is None:
         return None
 
     def weights(graph: Graph) -> dict[str, npt.NDArray[Any]]:
-        return _read(path, list(graph.weights))
+        return read_weights(path, list(graph.weights))
 
     return LoadedModel(
         entry=entry,
@@ -47,7 +46,7 @@ def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
     )
 
 
-def _fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
+def fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
     """Return the first graphs that were made for the shape of these weights."""
     if is_pickled(path):
         return None
@@ -57,8 +56,7 @@ def _fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError):
         return None  # whoever reads it next says what is wrong with it
-    for place in (path, *weights_places(entry)):
-        description = place.with_suffix(DESCRIPTION_SUFFIX)
+    for description in graph_descriptions(entry, path):
         if description.is_file():
             graphs = read_graphs(description)
             if graphs.config == config and shapes == {**graphs.encoder.weights, **graphs.decoder.weights}:
@@ -66,7 +64,8 @@ def _fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
     return None
 
 
-def _read(path: Path, names: list[str]) -> dict[str, npt.NDArray[Any]]:
+def read_weights(path: Path, names: list[str]) -> dict[str, npt.NDArray[Any]]:
+    """Return these tensors of a file in float32; WeightsError if they cannot be read or are no numbers."""
     try:
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name).astype(np.float32) for name in names}

@@ -10,6 +10,7 @@ from codectool.models.registry import ModelEntry
 
 WEIGHTS_VARIABLE = "CODECTOOL_WEIGHTS"
 PACKAGE_FOLDER = Path(__file__).parent.parent
+DESCRIPTION_SUFFIX = ".graphs.json"  # beside weights, of the ONNX graphs that were made for their shape
 PICKLES = (b"PK\x03\x04", b"\x80\x02")  # how files of torch.save begin: a zip archive, before 1.6 a pickle
 
 
@@ -39,12 +40,23 @@ def find_weights(entry: ModelEntry, named: Path | None = None) -> Path:
     raise WeightsError(f"no weights for {entry.name} at {looked}: {how_to_get(entry)}")
 
 
+def graph_descriptions(entry: ModelEntry, weights: Path | None = None) -> list[Path]:
+    """Return where the graphs of a model may be described: beside these weights, or the usual ones."""
+    places = ([] if weights is None else [weights]) + weights_places(entry)
+    return [place.with_suffix(DESCRIPTION_SUFFIX) for place in places]
+
+
+def has_graphs(entry: ModelEntry) -> bool:
+    """Tell whether a model can run without PyTorch."""
+    return any(description.is_file() for description in graph_descriptions(entry))
+
+
 def how_to_get(entry: ModelEntry) -> str:
     """Return what to do when the weights of a model are not here."""
-    if entry.download is not None:
-        return f"`codec models fetch {entry.name}` downloads them, or give them with --weights FILE"
-    where = f"get model.safetensors from {entry.page}, and " if entry.page else ""
-    return f"{where}give them with --weights FILE"
+    if entry.download is not None or entry.parts:
+        return f"`codec models fetch {entry.name}` downloads them, or give them with `weights=FILE`"
+    where = f"get the checkpoint from {entry.page}, and " if entry.page else ""
+    return f"{where}give them with `weights=FILE`"
 
 
 def weights_in_place(entry: ModelEntry) -> Path | None:

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codectool.nn.elu import Elu
+from codectool.nn.framing import WholeHops
 from codectool.nn.layer import Chain, Layer
 from codectool.nn.residual import Residual
 from codectool.nn.transformer import TransformerBlock
-from codectool.nn.zero_padded import WholeHops, ZeroPaddedConvolution, ZeroPaddedTransposed
+from codectool.nn.zero_padded import ZeroPaddedConvolution, ZeroPaddedTransposed
 
 FIRST_KERNEL = 7
 LAST_KERNEL = 3

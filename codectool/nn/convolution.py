@@ -64,11 +64,13 @@ class ConvNeXtBlock(Layer, Packable):
     (arXiv 2306.00814).
     """
 
-    def __init__(self, width: int, kernel: int, expansion: int, initial_scale: float) -> None:
+    def __init__(
+        self, width: int, kernel: int, expansion: int, initial_scale: float, norm_floor: float = 1e-5
+    ) -> None:
         super().__init__()
         self.receptive_field = kernel
         self.depthwise = CausalConvolution(width, width, kernel, groups=width)
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width, eps=norm_floor)
         self.expand = nn.Linear(width, width * expansion)
         self.project = nn.Linear(width * expansion, width)
         self.scale = nn.Parameter(torch.full((width,), initial_scale))

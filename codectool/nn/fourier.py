@@ -30,8 +30,10 @@ def inverse_real_fourier(real: Tensor, imaginary: Tensor) -> Tensor:
         # All bins but the first and the last stand for two, for the other half mirrors them.
         inner = (torch.arange(bins) % (bins - 1) != 0).float()
         angles, scale = _angles(samples).T, ((1 + inner) * samples**-0.5)[:, None]
-        return real @ (angles.cos() * scale) - imaginary @ (angles.sin() * scale)
-    return torch.fft.irfft(torch.complex(real, imaginary), norm="ortho")
+        product: Tensor = real @ (angles.cos() * scale) - imaginary @ (angles.sin() * scale)
+        return product
+    signal: Tensor = torch.fft.irfft(torch.complex(real, imaginary), norm="ortho")
+    return signal
 
 
 def _angles(samples: int) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeAlias, Union
 
+import torch
 from torch import Tensor, nn
 
 State: TypeAlias = Union[Tensor, tuple["State", ...]]  # noqa: UP007 (a recursive alias needs Union on 3.10)
@@ -105,3 +106,40 @@ class Chain(Layer):
         for part in self:
             x = part(x)
         return x
+
+
+class Fork(Layer):
+    """Layers side by side over the same input, their outputs one after the other along the channels.
+
+    They have the same ratio, latency and look-ahead, or what they give would not belong together.
+    """
+
+    def __init__(self, parts: Sequence[Layer]) -> None:
+        super().__init__()
+        if len({(part.ratio, part.latency, part.look_ahead) for part in parts}) != 1:
+            raise ValueError("layers side by side need the same ratio, latency and look-ahead")
+        self.parts = nn.ModuleList(parts)
+        self.hop = math.lcm(*(part.hop for part in parts))
+        self.ratio, self.latency, self.look_ahead = parts[0].ratio, parts[0].latency, parts[0].look_ahead
+        fields = [part.receptive_field for part in parts]
+        bounded = [field for field in fields if field is not None]
+        self.receptive_field = max(bounded) if len(bounded) == len(fields) else None
+        self.first_push = math.ceil(max(part.first_push for part in parts) / self.hop) * self.hop
+
+    def __iter__(self):  # type: ignore[no-untyped-def]  # nn.ModuleList yields plain modules
+        return iter(self.parts)
+
+    def initial_state(self, batch: int) -> State:
+        return tuple(part.initial_state(batch) for part in self)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        outputs, states = zip(
+            *(part.step(x, own) for part, own in zip(self, state, strict=True)), strict=True
+        )
+        return torch.cat(outputs, dim=-1), states
+
+    def finish(self, rest: Tensor, state: State) -> Tensor:
+        return torch.cat([part.finish(rest, own) for part, own in zip(self, state, strict=True)], dim=-1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([part(x) for part in self], dim=-1)

@@ -21,5 +21,21 @@ class Snake(Layer):
         self.alpha = nn.Parameter(torch.ones(width))
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        sine = (x * self.alpha).sin_()
-        return torch.addcmul(x, sine / (self.alpha + SMALLEST), sine), state
+        return _snake(x, self.alpha, self.alpha), state
+
+
+class SnakeBeta(Layer):
+    """Give `x + sin(a * x)^2 / b`; the parameters are the logarithms of `a` and `b`, one for each channel."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.zeros(width))
+        self.beta = nn.Parameter(torch.zeros(width))
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        return _snake(x, self.alpha.exp(), self.beta.exp()), state
+
+
+def _snake(x: Tensor, rate: Tensor, divisor: Tensor) -> Tensor:
+    sine = (x * rate).sin_()
+    return torch.addcmul(x, sine / (divisor + SMALLEST), sine)

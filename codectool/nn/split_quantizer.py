@@ -65,3 +65,25 @@ class SplitQuantizer(nn.Module):
             codes = codes[:, size:]
         assert summed is not None
         return summed
+
+
+class TwoSidedQuantizer(nn.Module):
+    """One quantizer that encodes and another, with codebooks of its own, that decodes."""
+
+    def __init__(self, encoding: SplitQuantizer, decoding: SplitQuantizer) -> None:
+        super().__init__()
+        self.encoding = encoding
+        self.decoding = decoding
+
+    @property
+    def levels(self) -> int:
+        """The number of codebooks on either side."""
+        return self.encoding.levels
+
+    def encode(self, latents: Tensor, levels: int | None = None) -> Tensor:
+        """Return codes, int64 `[batch, levels, frames]`, for the first `levels` (default all)."""
+        return self.encoding.encode(latents, levels)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return what the codes of any leading number of levels stand for."""
+        return self.decoding.decode(codes)

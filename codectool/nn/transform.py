@@ -76,7 +76,7 @@ class Synthesis(Layer):
         if x.shape[1] == 0:
             return x.new_zeros(x.shape[0], 0, 1), state
         real, imaginary = x.float().chunk(2, dim=-1)
-        frames = inverse_real_fourier(real, imaginary) * self.window
-        head, tail = frames.split(self.frame_hop, dim=-1)
+        frames: Tensor = inverse_real_fourier(real, imaginary) * self.window
+        head, tail = frames[..., : self.frame_hop], frames[..., self.frame_hop :]
         tails = torch.cat((state, tail), dim=1)  # each frame's tail belongs under the next frame's head
         return (head + tails[:, :-1]).flatten(1).unsqueeze(-1), tails[:, -1:]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from codectool.nn.layer import Layer, State
 from codectool.nn.linear import Packable, PackedLinear
 
+NORM_FLOOR = 1e-5  # added to variances
 LONGEST_PERIOD = 10_000.0  # of the rotations, in steps over 2 pi
 
 
@@ -20,20 +21,33 @@ class TransformerBlock(Layer, Packable):
     """Attention over the present and the `window - 1` steps before it, then two products, each added.
 
     What is added is scaled channel by channel. Rotations are relative to the oldest step in reach, so streams
-    of any length are as exact as short ones.
+    of any length are as exact as short ones. A `gated` block has the form of Llama's: RMS norms, and between
+    the products SiLU of one half times the other half, where else there are layer norms and GELU.
     """
 
-    def __init__(self, width: int, heads: int, expanded: int, window: int) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        expanded: int,
+        window: int,
+        head_dim: int | None = None,
+        gated: bool = False,
+    ) -> None:
         super().__init__()
         self.heads = heads
+        self.head_dim = head_dim or width // heads
         self.window = window
+        self.gated = gated
         self.receptive_field = window
-        self.attention_norm = nn.LayerNorm(width)
-        self.queries_keys_values = nn.Linear(width, 3 * width, bias=False)
-        self.attention_out = nn.Linear(width, width, bias=False)
+        norm = nn.RMSNorm if gated else nn.LayerNorm
+        inner = heads * self.head_dim
+        self.attention_norm = norm(width, eps=NORM_FLOOR)
+        self.queries_keys_values = nn.Linear(width, 3 * inner, bias=False)
+        self.attention_out = nn.Linear(inner, width, bias=False)
         self.attention_scale = nn.Parameter(torch.ones(width))
-        self.norm = nn.LayerNorm(width)
-        self.expand = nn.Linear(width, expanded, bias=False)
+        self.norm = norm(width, eps=NORM_FLOOR)
+        self.expand = nn.Linear(width, 2 * expanded if gated else expanded, bias=False)
         self.project = nn.Linear(expanded, width, bias=False)
         self.scale = nn.Parameter(torch.ones(width))
         self._packed: dict[str, PackedLinear] = {}
@@ -46,12 +60,14 @@ class TransformerBlock(Layer, Packable):
             "project": self.scale[:, None] * self.project.weight,
         }
         self._packed = {
-            name: PackedLinear(matrix, matrix.new_zeros(len(matrix)), gelu=name == "expand")
+            name: PackedLinear(
+                matrix, matrix.new_zeros(len(matrix)), gelu=name == "expand" and not self.gated
+            )
             for name, matrix in matrices.items()
         }
 
     def initial_state(self, batch: int) -> State:
-        nothing = self.scale.new_zeros(batch, self.heads, 0, len(self.scale) // self.heads)
+        nothing = self.scale.new_zeros(batch, self.heads, 0, self.head_dim)
         return nothing, nothing
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -64,13 +80,13 @@ class TransformerBlock(Layer, Packable):
 
     def _attend(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Take at most `window` steps; return what attention adds to them, and the next state."""
-        batch, length, width = x.shape
+        batch, length, _ = x.shape
         product = self._packed.get("queries_keys_values", self.queries_keys_values)
-        split = product(x).view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        split = product(x).view(batch, length, 3, self.heads, self.head_dim).permute(2, 0, 3, 1, 4)
         queries, *new = split.unbind(0)
         keys, values = (torch.cat((old, part), dim=2) for old, part in zip(state, new, strict=True))
         reach, place = keys.shape[2], torch.arange(keys.shape[2], device=x.device)
-        turn = rotations(place, width // self.heads)
+        turn = rotations(place, self.head_dim)
         distance = place[-length:, None] - place
         y = F.scaled_dot_product_attention(
             rotated(queries, turn[:, -length:]),
@@ -78,7 +94,7 @@ class TransformerBlock(Layer, Packable):
             values,
             attn_mask=(distance >= 0) & (distance < self.window),
         )
-        y = y.transpose(1, 2).reshape(batch, length, width)
+        y = y.transpose(1, 2).reshape(batch, length, self.heads * self.head_dim)
         kept = max(0, reach - self.window + 1)
         return self._attended(y), (keys[:, :, kept:].clone(), values[:, :, kept:].clone())
 
@@ -90,9 +106,16 @@ class TransformerBlock(Layer, Packable):
 
     def _mixed(self, y: Tensor) -> Tensor:
         if self._packed:
-            return self._packed["project"](self._packed["expand"](y))
-        scaled: Tensor = self.scale * self.project(F.gelu(self.expand(y)))
+            expanded = self._packed["expand"](y)
+            return self._packed["project"](_gated(expanded) if self.gated else expanded)
+        expanded = self.expand(y)
+        scaled: Tensor = self.scale * self.project(_gated(expanded) if self.gated else F.gelu(expanded))
         return scaled
+
+
+def _gated(expanded: Tensor) -> Tensor:
+    gate, value = expanded.chunk(2, dim=-1)
+    return F.silu(gate) * value
 
 
 def rotations(place: Tensor, dim: int) -> Tensor:

@@ -188,20 +188,6 @@ class ZeroPaddedTransposed(Layer, Packable):
         return y[:, :, self.stride : -self.stride].transpose(1, 2)
 
 
-class WholeHops(Layer):
-    """Pass `[batch, samples, channels]` on, with zeros behind its end that make the last hop whole."""
-
-    def __init__(self, hop: int) -> None:
-        super().__init__()
-        self.hop = hop
-
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        return x, state
-
-    def finish(self, rest: Tensor, state: State) -> Tensor:
-        return F.pad(rest, (0, 0, 0, -rest.shape[1] % self.hop))
-
-
 def _bias(convolution: nn.Conv1d | nn.ConvTranspose1d) -> Tensor:
     if convolution.bias is None:
         return convolution.weight.new_zeros(convolution.out_channels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from codectool.audio.pcm import Block
-from codectool.audio.sink import open_sink
+from codectool.audio.sink import AudioSink, open_sink
 from codectool.container import (
     AnyHeader,
     AnyReader,
@@ -97,56 +98,34 @@ def decode(job: DecodeJob, progress: Progress | None = None, loader: Loader = lo
     started_s = time.perf_counter()
     refuse_same(job.source, job.target)
     with open_input(job.source) as stream:
-        given = None if job.header_from is None else _header_of(job.header_from)
-        summary = _look_ahead(stream, given)
-        if given is not None and summary is not None and not summary.packets:
-            raise DataError(f"no packet fits the header of {job.header_from}: take a file encoded alike")
-        reader = open_reader(stream, language_model_of(job), given)
-        header = reader.header
-        part = _part(job, header, summary)
-        if job.strict and summary is not None and summary.gaps:
-            _refuse(summary.gaps[0], header)
-        model = _right_model(header, job, loader)
+        decoding = Decoding(job, stream, loader)
+        rate_hz = decoding.header.original_rate_hz
         sink = open_sink(
             job.target,
-            rate_hz=header.original_rate_hz,
-            channels=header.streams * model.entry.channels,
+            rate_hz=rate_hz,
+            channels=decoding.channels,
             suffix=job.suffix,
             subtype=job.subtype,
             raw=job.raw,
             overwrite=job.overwrite,
-            tags=summary.tags if summary is not None else None,
+            tags=decoding.tags,
         )
-        bound = isinstance(header, HeaderV0) and header.language_model
-        warnings: list[str] = []
-        notes = [f"{job.source}: {BOUND_TO_MACHINE}"] if bound else []
-        if part.first_sample and model.decoder.receptive_field_frames is None:
-            notes.append(f"{job.source}: decoded from its start: {header.model} remembers all before a part")
         with sink:
-            # A language model needs torch's threads its way, so nothing may go on beside it.
-            gathered_s = 0.0 if bound else at_once_s(job.source)
-            for block in decode_blocks(reader, model, part, gathered_s):
-                if job.strict and reader.gaps:  # of a pipe, which could not be looked at before
-                    _refuse(reader.gaps[0], header)
+            for block in decoding.blocks():
                 sink.write(block)
                 if progress is not None:
-                    progress(sink.written_samples / header.original_rate_hz)
-            if summary is None and reader.tags and not sink.add_tags(reader.tags):
-                warnings.append(f"{job.target}: has no tags: a pipe's come last, too late for this format")
-            elif sink.dropped_tags:
-                names = ", ".join(sink.dropped_tags)
-                warnings.append(
-                    f"{job.target}: its format has no room for the tags {names}: they are dropped"
-                )
+                    progress(sink.written_samples / rate_hz)
+            warnings = _add_late_tags(decoding, sink, job.target)
+    if sink.clipped_samples:
+        warnings.append(f"{job.target}: {sink.clipped_samples} samples clipped")
     return DecodeResult(
-        duration_s=sink.written_samples / header.original_rate_hz,
-        rate_hz=header.original_rate_hz,
+        duration_s=sink.written_samples / rate_hz,
+        rate_hz=rate_hz,
         elapsed_s=time.perf_counter() - started_s,
         clipped_samples=sink.clipped_samples,
-        damage=_damage(reader),
-        notes=notes,
-        warnings=warnings
-        + ([f"{job.target}: {sink.clipped_samples} samples clipped"] if sink.clipped_samples else []),
+        damage=_damage(decoding.reader),
+        notes=decoding.notes(),
+        warnings=warnings,
     )
 
 
@@ -156,21 +135,60 @@ def decode_part(job: DecodeJob, loader: Loader = load) -> tuple[Block, int]:
     Its target is not looked at; the errors are those of `decode`.
     """
     with open_input(job.source) as stream:
+        decoding = Decoding(job, stream, loader)
+        none = np.zeros((decoding.channels, 0), np.float32)
+        return np.concatenate([none, *decoding.blocks()], axis=1), decoding.header.original_rate_hz
+
+
+class Decoding:
+    """An opened file on its way to sound: what it says, which part is asked for, and the model for it.
+
+    Raises what `decode` raises before anything is written.
+    """
+
+    def __init__(self, job: DecodeJob, stream: BinaryIO, loader: Loader) -> None:
         given = None if job.header_from is None else _header_of(job.header_from)
+        self._job = job
         summary = _look_ahead(stream, given)
         if given is not None and summary is not None and not summary.packets:
             raise DataError(f"no packet fits the header of {job.header_from}: take a file encoded alike")
-        reader = open_reader(stream, language_model_of(job), given)
-        header = reader.header
-        part = _part(job, header, summary)
+        self.tags = None if summary is None else summary.tags  # of a pipe they come last
+        self.reader = open_reader(stream, language_model_of(job), given)
+        self.header = header = self.reader.header
+        self.part = _part(job, header, summary)
         if job.strict and summary is not None and summary.gaps:
             _refuse(summary.gaps[0], header)
-        model = _right_model(header, job, loader)
-        none = np.zeros((header.streams * model.entry.channels, 0), np.float32)
-        blocks = list(decode_blocks(reader, model, part, at_once_s(job.source)))
-        if job.strict and reader.gaps:
-            _refuse(reader.gaps[0], header)
-        return np.concatenate([none, *blocks], axis=1), header.original_rate_hz
+        self.model = _right_model(header, job, loader)
+        self.channels = header.streams * self.model.entry.channels
+        self._is_bound = isinstance(header, HeaderV0) and header.language_model
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the part, `[channels, samples]` at the original rate; DataError at damage if it is strict."""
+        # A language model needs torch's threads its way, so nothing may go on beside it.
+        gathered_s = 0.0 if self._is_bound else at_once_s(self._job.source)
+        for block in decode_blocks(self.reader, self.model, self.part, gathered_s):
+            if self._job.strict and self.reader.gaps:  # of a pipe, which could not be looked at before
+                _refuse(self.reader.gaps[0], self.header)
+            yield block
+
+    def notes(self) -> list[str]:
+        """Return what is to be known of this decode, and is by design."""
+        source = self._job.source
+        notes = [f"{source}: {BOUND_TO_MACHINE}"] if self._is_bound else []
+        if self.part.first_sample and self.model.decoder.receptive_field_frames is None:
+            notes.append(f"{source}: decoded from its start: {self.header.model} remembers all before a part")
+        return notes
+
+
+def _add_late_tags(decoding: Decoding, sink: AudioSink, target: str) -> list[str]:
+    """Write the tags of a pipe, which came last; return warnings of tags that the output cannot have."""
+    reader = decoding.reader
+    if decoding.tags is None and reader.tags and not sink.add_tags(reader.tags):
+        return [f"{target}: has no tags: a pipe's come last, too late for this format"]
+    if sink.dropped_tags:
+        names = ", ".join(sink.dropped_tags)
+        return [f"{target}: its format has no room for the tags {names}: they are dropped"]
+    return []
 
 
 def _header_of(path: Path) -> Header:

@@ -129,7 +129,7 @@ def _check_choices(job: EncodeJob, entry: ModelEntry) -> None:
         raise UsageError(f"low latency is for models that stream, and {entry.name} does not")
     if job.container == "v1":
         if job.language_model is not None:
-            raise UsageError("a language model is for version 0 files only")
+            raise UsageError("a language model is for version 0 files only: add `container='v0'`")
         return
     if entry.name not in MODEL_NAMES:
         raise UsageError(f"version 0 files are for {' and '.join(MODEL_NAMES)}, not for {entry.name}")

@@ -9,8 +9,9 @@ from codectool.container import HeaderV0, LanguageModelFinder, Predictor
 from codectool.errors import WeightsError
 
 BOUND_TO_MACHINE = (
-    "is entropy-coded: sure to be read only with the same processor, PyTorch and --lm-threads as it was "
-    "written with; `codec convert` makes it a version 1 file, which is read everywhere"
+    "is entropy-coded: sure to be read only with the same processor, PyTorch and "
+    "`language_model_threads` as it was written with; `codec convert` makes it a "
+    "version 1 file, which is read everywhere"
 )
 
 
@@ -42,7 +43,7 @@ def language_model_of(job: NamesLanguageModel) -> LanguageModelFinder:
         if job.language_model is None:
             raise WeightsError(
                 f"{job.source}: is entropy-coded, and so needs the language model of {header.model}: "
-                "name its file with --lm FILE"
+                "name its file with `language_model=FILE`"
             )
         return load_language_model(header.entry, job.language_model, job.language_model_threads)
 

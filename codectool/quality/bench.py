@@ -14,11 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from codectool import pipeline
 from codectool.audio.mix import mix_to_mono
@@ -28,7 +25,7 @@ from codectool.audio.sink import open_sink
 from codectool.audio.source import open_source
 from codectool.container import Codes, Header, Reader, Writer
 from codectool.container.header import PACKET_FRAMES
-from codectool.engines.torch_engine import on_threads
+from codectool.engines.threads import usable_threads
 from codectool.errors import CodecError, UsageError
 from codectool.models.loaded import LoadedModel
 from codectool.models.loading import load
@@ -52,7 +49,7 @@ LATENCY_WARM_UP_FRAMES = 50
 
 @dataclass(frozen=True)
 class BenchJob:
-    """What to measure; `threads` of None are as many as torch may use."""
+    """What to measure; `threads` of None are one a core."""
 
     model: str = DEFAULT_MODEL
     weights: Path | None = None
@@ -82,17 +79,16 @@ def bench(job: BenchJob) -> BenchResult:
         raise UsageError(f"{entry.name} codes in segments or whole recordings, and the bench times streams")
     if not 1 <= job.duration_s < math.inf or job.rounds < 1 or (job.threads or 1) < 1:
         raise UsageError("at least 1 second, 1 round and 1 thread are needed")
-    if job.threads is not None:
-        torch.set_num_threads(job.threads)
-    model = load(job.model, job.weights, job.device, job.precision)
+    model = load(job.model, job.weights, job.device, job.precision, job.engine)
     recording = made_up(job.duration_s, RECORDING_RATE_HZ, RECORDING_CHANNELS)
     audio = made_up(job.duration_s, model.entry.sample_rate_hz, 1)
     result = BenchResult()
     result.facts = {
         "model": model.entry.name,
         "device": job.device,
-        "precision": job.precision,
-        "threads": torch.get_num_threads(),
+        "engine": model.engine,
+        "precision": model.precision,
+        "threads": job.threads or usable_threads(),
         "joined_blocks": model.joins_blocks,
         "levels": job.levels,
         "audio_s": job.duration_s,
@@ -101,7 +97,7 @@ def bench(job: BenchJob) -> BenchResult:
     result.facts |= _files(job, model, recording)
     result.encode_split_ms, result.decode_split_ms = _splits(job, model, recording)
     result.facts |= _latencies(job, model, audio)
-    result.facts |= _start(job)
+    result.facts |= _start(job, model.engine)
     return result
 
 
@@ -125,21 +121,21 @@ def median_s(function: Callable[[], object], rounds: int) -> float:
 
 
 def _in_memory(job: BenchJob, model: LoadedModel, audio: Block) -> dict[str, float]:
-    codes = _encoded(EncoderSession(model, job.levels), audio)
-    encode_s = median_s(lambda: _encoded(EncoderSession(model, job.levels), audio), job.rounds)
-    decode_s = median_s(lambda: _decoded(DecoderSession(model), codes), job.rounds)
+    def encode() -> Codes:
+        session = EncoderSession(model, job.levels, threads=job.threads)
+        return np.concatenate([session.push(audio), session.finish()], axis=1)
+
+    def decode() -> None:
+        session = DecoderSession(model, threads=job.threads)
+        session.push(codes)
+        session.finish()
+
+    codes = encode()
+    encode_s, decode_s = median_s(encode, job.rounds), median_s(decode, job.rounds)
     return {
         "encode_times_real_time": job.duration_s / encode_s,
         "decode_times_real_time": job.duration_s / decode_s,
     }
-
-
-def _encoded(session: EncoderSession, audio: Block) -> Codes:
-    return np.concatenate([session.push(audio), session.finish()], axis=1)
-
-
-def _decoded(session: DecoderSession, codes: Codes) -> Block:
-    return np.concatenate([session.push(codes), session.finish()], axis=1)
 
 
 def _files(job: BenchJob, model: LoadedModel, recording: Block) -> dict[str, float]:
@@ -152,7 +148,8 @@ def _files(job: BenchJob, model: LoadedModel, recording: Block) -> dict[str, flo
         encode_s = median_s(lambda: pipeline.encode(encoding, loader=lambda *_: model), job.rounds)
         decode_s = median_s(lambda: pipeline.decode(decoding, loader=lambda *_: model), job.rounds)
         command = ["-m", "codectool", "encode", source, coded, "-f", "-q", "--levels", str(job.levels)]
-        command += ["--model", job.model, "--device", job.device, "--precision", job.precision]
+        command += ["--model", job.model, "--device", job.device]
+        command += ["--engine", job.engine, "--precision", job.precision]
         command += ["--weights", str(job.weights)] if job.weights is not None else []
         process_s = median_s(partial(_run, job, *command), 3)
         peak_kib = _run(job, "-c", PEAK_MEMORY, *command[2:])
@@ -164,35 +161,30 @@ def _files(job: BenchJob, model: LoadedModel, recording: Block) -> dict[str, flo
     }
 
 
-def torch_codec(model: LoadedModel) -> Any:
-    """Return the torch module of a model that PyTorch runs."""
-    return getattr(model.encoder, "codec")  # noqa: B009 (only that engine has one)
-
-
 def _splits(job: BenchJob, model: LoadedModel, recording: Block) -> tuple[dict[str, float], dict[str, float]]:
     """Time each part of both loops alone, on one thread."""
     seconds = min(PIECE_S, job.duration_s)
     recording = recording[:, : round(seconds * RECORDING_RATE_HZ)]
-    model_hz, hop, codec = model.entry.sample_rate_hz, model.entry.hop_samples, torch_codec(model)
+    model_hz, hop = model.entry.sample_rate_hz, model.entry.hop_samples
+    encoder, decoder = model.encoder, model.decoder
     audio = Resampler(RECORDING_RATE_HZ, model_hz, 1).push(mix_to_mono(recording))
-    with tempfile.TemporaryDirectory() as folder, on_threads(1), torch.inference_mode():
-        x = torch.from_numpy(audio[:, : audio.shape[1] // hop * hop, None]).to(job.device)
-        latents = codec.encoder.step(x, codec.encoder.initial_state(1))[0]
-        codes = codec.quantizer.encode(latents, job.levels)
-        packed = _packed(model, codes)
+    x = audio[None, :, : audio.shape[1] // hop * hop]
+    start, decoder_start = encoder.initial_state(1), decoder.initial_state(1)
+    codes, _ = encoder.step(x, start, job.levels)
+    packed = _packed(model, codes[0])
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.wav")
         _write_wav(path, recording)
         encode = {
             "read_and_mix": lambda: _read_wav(path),
             "resample": lambda: Resampler(RECORDING_RATE_HZ, model_hz, 1).push(recording[:1]),
-            "network": lambda: codec.encoder.step(x, codec.encoder.initial_state(1))[0].cpu(),
-            "rvq": lambda: codec.quantizer.encode(latents, job.levels).cpu(),
-            "container": lambda: _packed(model, codes),
+            "network": lambda: encoder.step(x, start, 1),
+            "rvq": lambda: encoder.step(x, start, job.levels),
+            "container": lambda: _packed(model, codes[0]),
         }
         decode = {
             "container": lambda: list(Reader(io.BytesIO(packed))),
-            "rvq": lambda: codec.quantizer.decode(codes).cpu(),
-            "network": lambda: codec.decoder.step(latents, codec.decoder.initial_state(1))[0].cpu(),
+            "network": lambda: decoder.step(codes, decoder_start),
             "resample": lambda: Resampler(model_hz, RECORDING_RATE_HZ, 1).push(audio),
             "write": lambda: _write_wav(path, recording[:1]),
         }
@@ -200,6 +192,9 @@ def _splits(job: BenchJob, model: LoadedModel, recording: Block) -> tuple[dict[s
             {name: 1000 * median_s(part, job.rounds) / seconds for name, part in parts.items()}
             for parts in (encode, decode)
         )
+    # All levels cost the same, so that one and several tell what the network costs without any.
+    level_ms = (encode_ms["rvq"] - encode_ms["network"]) / max(1, job.levels - 1)
+    encode_ms |= {"network": encode_ms["network"] - level_ms, "rvq": job.levels * level_ms}
     return encode_ms, decode_ms
 
 
@@ -213,8 +208,8 @@ def _write_wav(path: Path, audio: Block) -> None:
         sink.write(audio)
 
 
-def _packed(model: LoadedModel, codes: Tensor) -> bytes:
-    """Return a file of codes `[1, levels, frames]`."""
+def _packed(model: LoadedModel, codes: Codes) -> bytes:
+    """Return a file of codes `[levels, frames]`."""
     entry, stream = model.entry, io.BytesIO()
     header = Header(
         model=entry.name,
@@ -222,15 +217,15 @@ def _packed(model: LoadedModel, codes: Tensor) -> bytes:
         model_rate_hz=entry.sample_rate_hz,
         hop_samples=entry.hop_samples,
         bits_per_code=entry.code_bits,
-        levels=codes.shape[1],
+        levels=codes.shape[0],
         streams=1,
         original_rate_hz=entry.sample_rate_hz,
         original_channels=1,
         frames_per_packet=PACKET_FRAMES,
     )
     writer = Writer(stream, header)
-    writer.write_codes(codes.cpu().numpy().astype(np.uint16))
-    writer.finish(0)
+    writer.write_codes(codes[None])
+    writer.finish(codes.shape[1] * entry.hop_samples)
     return stream.getvalue()
 
 
@@ -240,15 +235,14 @@ def _latencies(job: BenchJob, model: LoadedModel, audio: Block) -> dict[str, flo
     encoder = EncoderSession(model, job.levels, block_frames=1, threads=1)
     decoder = DecoderSession(model, block_frames=1, threads=1)
     times_ms: dict[str, list[float]] = {"encode": [], "decode": []}
-    with on_threads(1):
-        for frame in range(LATENCY_WARM_UP_FRAMES + LATENCY_FRAMES):
-            first = frame * hop % (audio.shape[1] - hop + 1)
-            started_s = time.perf_counter()
-            codes = encoder.push(audio[:, first : first + hop])
-            encoded_s = time.perf_counter()
-            decoder.push(codes)
-            times_ms["encode"].append(1000 * (encoded_s - started_s))
-            times_ms["decode"].append(1000 * (time.perf_counter() - encoded_s))
+    for frame in range(LATENCY_WARM_UP_FRAMES + LATENCY_FRAMES):
+        first = frame * hop % (audio.shape[1] - hop + 1)
+        started_s = time.perf_counter()
+        codes = encoder.push(audio[:, first : first + hop])
+        encoded_s = time.perf_counter()
+        decoder.push(codes)
+        times_ms["encode"].append(1000 * (encoded_s - started_s))
+        times_ms["decode"].append(1000 * (time.perf_counter() - encoded_s))
     return {
         f"frame_{way}_ms_p{percent}": float(np.percentile(values[LATENCY_WARM_UP_FRAMES:], percent))
         for way, values in times_ms.items()
@@ -256,12 +250,14 @@ def _latencies(job: BenchJob, model: LoadedModel, audio: Block) -> dict[str, flo
     }
 
 
-def _start(job: BenchJob) -> dict[str, float]:
-    """Time processes that import torch only, and that also get ready to code."""
+def _start(job: BenchJob, engine: str) -> dict[str, float]:
+    """Time processes that import what is needed, and that also get ready to code."""
+    module = "onnxruntime" if engine == "onnxruntime" else "torch"
     loading = "import sys, pathlib; from codectool.models.loading import load; "
-    loading += "load(sys.argv[1], pathlib.Path(sys.argv[4]) if sys.argv[4:] else None, *sys.argv[2:4])"
-    given = [job.model, job.device, job.precision, *([str(job.weights)] if job.weights is not None else [])]
-    programs = {"import_torch": "import torch", "import_torch_and_load_model": loading}
+    loading += "load(sys.argv[1], pathlib.Path(sys.argv[5]) if sys.argv[5:] else None, *sys.argv[2:5])"
+    given = [job.model, job.device, job.precision, engine]
+    given += [str(job.weights)] if job.weights is not None else []
+    programs = {"import_engine": f"import {module}", "import_engine_and_load_model": loading}
     return {
         f"{name}_s": median_s(partial(_run, job, "-c", program, *given), 3)
         for name, program in programs.items()

@@ -170,7 +170,7 @@ def choose_peers(against: str | None) -> tuple[list[Codec], list[str]]:
     for name in dict.fromkeys(against.split(",")) if against is not None else ():
         peer = PEERS.get(name.strip())
         if peer is None:
-            raise UsageError(f"--against {name}: not a codec known here; known are {', '.join(PEERS)}")
+            raise UsageError(f"`against={name!r}`: not a codec known here; known are {', '.join(PEERS)}")
         if command := peer.missing():
             notes.append(f"{peer.name} left out: no command {command} on this machine")
         else:

@@ -79,7 +79,7 @@ def parse_rates(text: str) -> tuple[int, ...]:
     except (ValueError, OverflowError):
         rates_bps = ()
     if not rates_bps or min(rates_bps) <= 0:
-        raise UsageError(f"--rates {text}: give rates in kbps with commas between, such as 1.5,3,6")
+        raise UsageError(f"`rates={text!r}`: give rates in kbps with commas between, such as 1.5,3,6")
     return tuple(dict.fromkeys(rates_bps))
 
 
@@ -98,15 +98,15 @@ def choose_codecs(job: EvalJob) -> tuple[list[Codec], list[str]]:
 
 def _check_request(job: EvalJob) -> None:
     if job.jobs < 1:
-        raise UsageError(f"--jobs {job.jobs}: give 1 or more")
+        raise UsageError(f"`jobs={job.jobs}`: give 1 or more")
     if not job.runs_codecs and (job.plot or job.model or job.weights or job.reference_rate_hz):
-        raise UsageError("--plot, --model, --weights and --reference-rate go with --rates or --against")
+        raise UsageError("`plot`, `model`, `weights` and `reference_rate_hz` go with `rates` or `against`")
     rate_hz = job.reference_rate_hz
     if rate_hz is not None and not REFERENCE_RATE_MIN_HZ <= rate_hz <= RATE_MAX_HZ:
-        raise UsageError(f"--reference-rate {rate_hz}: choose {REFERENCE_RATE_MIN_HZ} to {RATE_MAX_HZ} Hz")
+        raise UsageError(f"`reference_rate_hz={rate_hz}`: choose {REFERENCE_RATE_MIN_HZ} to {RATE_MAX_HZ} Hz")
     if job.runs_codecs and job.align:
         raise UsageError(
-            "--align goes with REF DEC alone; the codecs run here are brought into step as each needs"
+            "`align` goes with a reference and its decoded version; codecs run here are aligned as each needs"
         )
     if job.weights and not job.weights.is_file():
         raise FileError(f"{job.weights}: no such file")
@@ -114,7 +114,7 @@ def _check_request(job: EvalJob) -> None:
         if path and path.is_dir():
             raise FileError(f"{path}: is a folder; name a file to write")
         if path and path.exists() and not job.force:
-            raise FileError(f"{path}: already exists; -f replaces it")
+            raise FileError(f"{path}: already exists; `force=True` replaces it")
         if path and not path.absolute().parent.is_dir():
             raise FileError(f"{path}: no such folder to write it in")
     if job.plot:
@@ -143,7 +143,7 @@ def _compare_codecs(job: EvalJob) -> Report:
 
 def _compare_pairs(job: EvalJob) -> Report:
     if len(job.paths) != 2:
-        raise UsageError("give a reference and its decoded version, or --rates to run codecs over recordings")
+        raise UsageError("give a reference and its decoded version, or `rates` to run codecs over recordings")
     reference, decoded = job.paths
     for path in job.paths:
         if not path.exists():

@@ -72,18 +72,19 @@ def decode_levels(coded: Path, model: LoadedModel, levels: Sequence[int]) -> Ite
         yield Decoded(count, audio.T, file_bytes)
 
 
-def shades_of(codes: Codes, weights: Path) -> NDArray[np.uint8]:
+def shades_of(codes: Codes, entry: ModelEntry, weights: Path) -> NDArray[np.uint8]:
     """Give each code `[levels, frames]` a place, 0 to 255, such that codes with similar entries are near.
 
     The place is the rank, within the level and the excerpt, along the direction in which the entries differ
     most. Where the entries cannot be read without the model's engine, the places are as if drawn by lot.
     """
-    codebooks = _codebooks(weights)
+    rows = entry.rows_per_codebook or (1,) * entry.levels
+    codebooks = [book for book, count in zip(_codebooks(weights), rows, strict=False) for _ in range(count)]
     shades = (codes.astype(np.uint32) * 2654435761 >> 8).astype(np.uint8)  # Knuth's multiplier scatters
-    for level, codebook in enumerate(codebooks[: len(codes)]):
+    for level, codebook in enumerate(codebooks):
         entries = codebook[codes[level]].astype(np.float64)
         entries -= entries.mean(axis=0)
-        main = np.linalg.svd(entries, full_matrices=False)[2][0]
+        main = np.linalg.eigh(entries.T @ entries)[1][:, -1]
         places = entries @ (main * np.sign(main.sum() or 1.0))
         _, ranks = np.unique(places, return_inverse=True)
         shades[level] = np.round(255 * ranks / max(1, ranks.max()))

@@ -92,15 +92,15 @@ def make_page(job: ListenJob, progress: Progress = lambda _: None) -> PageResult
     entry = find(job.model)
     levels = _levels(job, entry)
     peers, notes = choose_peers(job.against)
-    keys, missing = available_metrics()
+    keys, missing = available_metrics() if job.scores != "none" else ((), ())
     keys = tuple(key for key in keys if job.scores == "all" or key not in SLOW_METRICS)
-    notes += missing if job.scores != "none" else ()
+    notes += missing
     sources = find_sources(job.paths)
     if len(sources) > RECORDINGS_MAX:
         raise UsageError(f"{len(sources)} recordings are too many for a page: give {RECORDINGS_MAX} at most")
     with open_atomic(job.target, overwrite=job.force) as file:
         model = load(job.model, job.weights, job.device, job.precision, job.engine)
-        maker = _Maker(model, levels, peers, keys if job.scores != "none" else ())
+        maker = _Maker(model, levels, peers, keys)
         recordings = []
         for source in sources:
             progress(source.name)
@@ -110,7 +110,7 @@ def make_page(job: ListenJob, progress: Progress = lambda _: None) -> PageResult
         if len(page) > PAGE_MAX_BYTES:
             raise UsageError(
                 f"the page would have {len(page) >> 20} MiB, and {PAGE_MAX_BYTES >> 20} at most open "
-                "everywhere: give fewer recordings or rates, or a shorter --duration"
+                "everywhere: give fewer recordings or rates, or a shorter `duration_s`"
             )
         file.write(page)
     versions = sum(len(recording["versions"]) for recording in recordings)
@@ -119,9 +119,9 @@ def make_page(job: ListenJob, progress: Progress = lambda _: None) -> PageResult
 
 def _levels(job: ListenJob, entry: ModelEntry) -> tuple[int, ...]:
     if job.scores not in SCORES:
-        raise UsageError(f"--scores {job.scores}: choose from {', '.join(SCORES)}")
+        raise UsageError(f"`scores={job.scores!r}`: choose from {', '.join(SCORES)}")
     if not (0 < job.duration_s <= DURATION_MAX_S and 0 <= job.start_s < math.inf):
-        raise UsageError(f"--duration is up to {DURATION_MAX_S:g} s, and --start is from 0 on")
+        raise UsageError(f"`duration_s` is up to {DURATION_MAX_S:g} s, and `start_s` is from 0 on")
     if job.rates is None:
         return usual_levels(entry)
     return tuple(sorted({entry.levels_for(rate_bps) for rate_bps in parse_rates(job.rates)}))
@@ -180,7 +180,7 @@ class _Maker:
             "pcm_bytes": excerpt.pcm_bytes,
             "frames": codes.shape[1],
             "codes": _base64(codes.astype("<u2").tobytes()),
-            "shades": _base64(shades_of(codes, self.model.weights_path).tobytes()),
+            "shades": _base64(shades_of(codes, self.model.entry, self.model.weights_path).tobytes()),
             "curve": curve,
             "versions": versions,
         }

@@ -19,11 +19,11 @@ SUFFIXES = (".png", ".svg", ".pdf")
 def check_plot(path: Path) -> None:
     """Raise UsageError where no plot can be drawn for this path: another suffix, or no matplotlib."""
     if path.suffix not in SUFFIXES:
-        raise UsageError(f"--plot {path}: name a file that ends in {', '.join(SUFFIXES)}")
+        raise UsageError(f"`plot={path}`: name a file that ends in {', '.join(SUFFIXES)}")
     try:
         importlib.import_module("matplotlib")
     except ImportError as error:
-        raise UsageError("--plot needs matplotlib: pip install matplotlib") from error
+        raise UsageError("`plot` needs matplotlib: pip install matplotlib") from error
 
 
 def draw_plot(rows: Sequence[Row], suffix: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -97,16 +97,16 @@ def _blind_table(ratings: Sequence[Rating]) -> str:
     for one in kept:
         values[one.condition].append(one.value)
         rates[one.condition] += [float(one.kbps)] if one.kbps else []
-    lines = [["version", "kbps", "n", "mean", "95 % interval", ""]]
+    lines = [["version", "kbps", "n", "mean", "95 % interval"]]
     for condition, given in sorted(values.items(), key=lambda item: -fmean(item[1])):
         kbps = f"{fmean(rates[condition]):.2f}" if rates[condition] else ""
         low, high = mean_interval(given)
         interval = f"{low:5.1f} to {high:5.1f}" if len(given) > 1 else "one answer"
-        lines.append([condition, kbps, str(len(given)), f"{fmean(given):.1f}", interval, _bar(fmean(given))])
+        lines.append([condition, kbps, str(len(given)), f"{fmean(given):.1f}", interval])
     listeners = len({one.listener for one in kept})
     recordings = len({(one.page, one.recording) for one in kept})
     head = f"Blind test: {listeners} listeners, {recordings} recordings"
-    return "\n".join([head, *_laid_out(lines, left=(0, 5)), *([note] if left_out else [])])
+    return "\n".join([head, *_laid_out(lines), *([note] if left_out else [])])
 
 
 def _abx_table(ratings: Sequence[Rating]) -> str:
@@ -127,17 +127,13 @@ def _named(names: Iterable[str]) -> str:
     return ", ".join(sorted("".join(c for c in name if c.isprintable()) for name in names))
 
 
-def _bar(value: float) -> str:
-    return "█" * round(value / 5)
-
-
-def _laid_out(lines: Sequence[Sequence[str]], left: Container[int] = (0,)) -> list[str]:
-    """Pad the cells to columns, those of `left` to the left."""
+def _laid_out(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Pad the cells to columns: the first to the left, the others to the right."""
     clean = [["".join(c for c in cell if c.isprintable()) for cell in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(*clean, strict=True)]
     return [
         "  ".join(
-            cell.ljust(width) if place in left else cell.rjust(width)
+            cell.rjust(width) if place else cell.ljust(width)
             for place, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in clean

@@ -68,7 +68,11 @@ class Report:
         return [
             *self.notes,
             *(note if total == 1 else f"{note} ({count} of {total})" for note, count in common),
-            *([f"{len(shared) - len(common)} remarks more: see --json"] if len(shared) > len(common) else []),
+            *(
+                [f"{len(shared) - len(common)} remarks more: all are in the JSON"]
+                if len(shared) > len(common)
+                else []
+            ),
         ]
 
     def complaints(self) -> list[str]:

@@ -112,7 +112,7 @@ def read_pair(reference_path: Path, decoded_path: Path, align: bool = False) -> 
         decoded = shift(decoded, lag)
         notes.append(f"a lag of {lag} samples was taken out")
     elif lag:
-        notes.append(f"the decoded audio lags by {lag} samples, which SI-SDR feels most: see --align")
+        notes.append(f"the decoded audio lags by {lag} samples, which SI-SDR feels most: see `align`")
     if len(decoded) != len(reference):
         notes.append(f"cut to the shorter: lengths differ by {len(decoded) - len(reference):+d} samples")
     length = min(len(reference), len(decoded))

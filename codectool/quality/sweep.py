@@ -124,7 +124,7 @@ def run_all(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) ->
             yield from mapper(work, tasks)
         except BrokenProcessPool as error:
             raise CodecError(
-                "a process was killed, perhaps for want of memory; fewer --jobs need less"
+                "a process was killed, perhaps for want of memory; fewer `jobs` need less"
             ) from error
 
 

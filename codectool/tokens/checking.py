@@ -11,7 +11,7 @@ import numpy as np
 
 from codectool.container import codes_of, open_reader
 from codectool.pipeline import EncodeJob, encode
-from codectool.tokens.inputs import Input
+from codectool.tokens.items import Input
 from codectool.tokens.jobs import TokenizeJob
 from codectool.tokens.reading import read
 
@@ -28,7 +28,7 @@ class Checked:
 def check(job: TokenizeJob, count: int) -> Checked:
     """Encode so many recordings of a job alone, as `codec encode` does, and compare with its shards.
 
-    They are drawn at random, but not those that failed, nor those that were .ecdc files.
+    They are drawn at random among whole audio files.
     """
     chosen: list[tuple[str, Input]] = []
     seen = 0
@@ -36,7 +36,7 @@ def check(job: TokenizeJob, count: int) -> Checked:
     for shard in job.shards():
         if shard.number % parts == number:
             for each in shard.inputs:
-                if each.problem is None and not each.place.is_coded:
+                if each.problem is None and not each.place.is_coded and each.place.start_s is None:
                     seen += 1
                     if len(chosen) < count:
                         chosen.append((shard.name, each))

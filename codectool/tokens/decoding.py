@@ -7,17 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from codectool.audio.pcm import Block
 from codectool.audio.sink import open_sink
+from codectool.audio.source import open_source
 from codectool.container import Header, Reader, Writer
 from codectool.errors import CodecError, DataError, UsageError, WeightsError
 from codectool.models.loaded import LoadedModel
 from codectool.models.loading import load
 from codectool.models.registry import find
 from codectool.pipeline.decode_loop import decode_blocks
-from codectool.tokens.layouts import Codes
 from codectool.tokens.reading import open_shards
 from codectool.tokens.records import Description, Record
 from codectool.tokens.tar_formats import member_name
@@ -50,8 +47,9 @@ class DecodedTokens:
 def decode_tokens(job: DecodeTokensJob, progress: Callable[[float], None] | None = None) -> DecodedTokens:
     """Write an audio file for each recording of a data set, of the rate and exactly the length it had.
 
-    Raises WeightsError when the weights are not those that made the codes, DataError for a damaged shard;
-    what is wrong with one recording is in the result.
+    What is there already is left, unless it is to be overwritten. Raises WeightsError when the weights are
+    not those that made the codes, DataError for a damaged shard; what is wrong with one recording is in the
+    result.
     """
     result = DecodedTokens()
     model: LoadedModel | None = None
@@ -62,7 +60,8 @@ def decode_tokens(job: DecodeTokensJob, progress: Callable[[float], None] | None
             target = Path(job.target) / f"{member_name(record.key)}{job.suffix}"
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _decode(record, shard.description, model, target, job)
+                if job.overwrite or not _is_there(target, record):
+                    _decode(record, shard.description, model, target, job)
             except (CodecError, OSError) as error:
                 result.errors.append(f"{record.key}: {error}")
                 continue
@@ -73,15 +72,15 @@ def decode_tokens(job: DecodeTokensJob, progress: Callable[[float], None] | None
     return result
 
 
-def sound_of(codes: Codes, description: Description, model: LoadedModel, samples: int | None = None) -> Block:
-    """Return the audio `[channels, samples]` of codes `[levels, frames]` at the model's rate.
-
-    Without `samples` it is as long as the frames are.
-    """
-    length = codes.shape[1] * description.hop_samples if samples is None else samples
-    record = Record("codes", codes, length, description.model_rate_hz, model.entry.channels)
-    blocks = decode_blocks(_reader(record, description), model)
-    return np.concatenate([np.zeros((model.entry.channels, 0), np.float32), *blocks], axis=1)
+def _is_there(target: Path, record: Record) -> bool:
+    """Whether an output is there from a run before, with the rate and length of the recording."""
+    if not target.is_file():
+        return False
+    try:
+        with open_source(target) as found:
+            return (found.rate_hz, found.length_samples) == (record.sample_rate_hz, record.samples)
+    except CodecError:
+        return False
 
 
 def _decode(

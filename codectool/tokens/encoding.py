@@ -19,7 +19,7 @@ from codectool.pipeline.encoding import encode_pieces
 from codectool.pipeline.reading import Piece, pieces_of
 from codectool.sessions.batching import Clip, encode_clips
 from codectool.sessions.payloads import payload_encoder
-from codectool.tokens.inputs import Input
+from codectool.tokens.items import Input
 from codectool.tokens.layouts import Codes
 from codectool.tokens.records import Description, Record
 
@@ -40,7 +40,7 @@ def describe(model: LoadedModel, levels: int, device: str) -> Description:
         segment_frames=None if entry.segment_samples is None else entry.packet_frames(),
         engine=model.engine,
         precision=model.precision,
-        device=device,
+        device=device.partition(":")[0],  # which of several alike is no matter
         tool=f"codectool {__version__}",
     )
 
@@ -103,6 +103,8 @@ def _streamed(
     for payloads, samples in encode_pieces(pieces, encoder):
         read_samples = samples
         for payload in payloads:
+            if scales and codes[-1].shape[1] < (description.segment_frames or 0):
+                continue  # the short segment before reaches the end: files leave this one out too
             codes.append(payload.codes[0].astype(description.dtype))
             scales += [] if payload.scale is None else [payload.scale]
     joined = np.concatenate(codes, axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ class Format:
     """One format of shards.
 
     Attributes:
-        name: what `--format` calls it.
+        name: what it is called.
         pattern: the name of a shard, with its number.
         write: puts records into a file that becomes `target`, to which they may add files beside it.
         read: gives back the description and the records.
@@ -51,6 +52,12 @@ FORMATS = {
 }
 BESIDE_CUTS = Format("shar", "codes.{:06}.tar", write_shar, read_shar, alone=True, keeps_failed=True)
 DEFAULT_FORMAT = "wds"
+
+
+def state_folder(target: Path, alone: bool) -> Path:
+    """Return where what is known of a data set lies: in its folder, or beside a folder of shards alone."""
+    folder = Path(os.path.abspath(target))  # noqa: PTH100 (`.` has no name to add to)
+    return folder.with_name(f"{folder.name}.codectool") if alone else folder / ".codectool"
 
 
 def format_of(name: str) -> Format:

@@ -16,14 +16,14 @@ import numpy.typing as npt
 from codectool.errors import DataError, UsageError
 
 Codes: TypeAlias = npt.NDArray[Any]
-LAYOUTS = ("parallel", "frames", "flat", "flat-offset", "columns", "delay")
+LAYOUTS = ("parallel", "frames", "flat", "flat-offset", "tree", "columns", "delay")
 
 
 @dataclass(frozen=True)
 class Vocabulary:
     """The ids that a layout's arrays hold: from 0 to before `size`; `special` gives those that are no codes.
 
-    `offsets` are what was added to the codes of each level, all 0 but in the layout `flat-offset`.
+    `offsets` are what was added to the codes of each level, all 0 but in `flat-offset` and `tree`.
     """
 
     size: int
@@ -38,6 +38,11 @@ def vocabulary_of(layout: str, codebook_sizes: Sequence[int]) -> Vocabulary:
     largest = max(codebook_sizes)
     if layout == "flat-offset":
         return Vocabulary(sum(codebook_sizes), _offsets(codebook_sizes))
+    if layout == "tree":
+        order = _depth_first(len(codebook_sizes))
+        in_order = _offsets([codebook_sizes[level] for level in order])
+        offsets = tuple(offset for _, offset in sorted(zip(order, in_order, strict=True)))
+        return Vocabulary(sum(codebook_sizes), offsets)
     if layout == "delay":
         return Vocabulary(largest + 1, none, {"delay": largest})
     return Vocabulary(largest, none)
@@ -52,6 +57,8 @@ def laid_out(codes: Codes, layout: str, codebook_sizes: Sequence[int]) -> Codes 
         return flat(codes)
     if layout == "flat-offset":
         return flat(codes, codebook_sizes)
+    if layout == "tree":
+        return tree(codes, codebook_sizes)
     if layout == "columns":
         return columns(codes)
     if layout == "delay":
@@ -73,6 +80,8 @@ def codes_from(arranged: Codes | Mapping[str, Codes], layout: str, codebook_size
         return from_flat(arranged, len(codebook_sizes))
     if layout == "flat-offset":
         return from_flat(arranged, len(codebook_sizes), codebook_sizes)
+    if layout == "tree":
+        return from_tree(arranged, codebook_sizes)
     if layout == "delay":
         return from_delay(arranged, vocabulary_of(layout, codebook_sizes).special["delay"])
     return arranged
@@ -114,6 +123,25 @@ def from_flat(arranged: Codes, levels: int, codebook_sizes: Sequence[int] | None
     if codes.size and not ((codes >= 0) & (codes < sizes)).all():
         raise DataError("an id is not one of the level that its place belongs to: are they shifted?")
     return codes.astype(code_dtype(int(sizes.max())))
+
+
+def tree(codes: Codes, codebook_sizes: Sequence[int]) -> Codes:
+    """`[levels, frames]` to `[frames * levels]` with ids of their own, a code before those within its time.
+
+    That is for codebooks of which each has two codes for every one of the codebook before it, as SNAC's have:
+    of the levels a, b0, b1, c0, c1, c2, c3 it makes a, b0, c0, c1, b1, c2, c3, as Orpheus has them.
+    """
+    order = _depth_first(len(codes))
+    return flat(codes[order], [codebook_sizes[level] for level in order])
+
+
+def from_tree(arranged: Codes, codebook_sizes: Sequence[int]) -> Codes:
+    """`[frames * levels]` back to `[levels, frames]`; DataError for what `tree` cannot have made."""
+    order = _depth_first(len(codebook_sizes))
+    ordered = from_flat(arranged, len(order), [codebook_sizes[level] for level in order])
+    codes = np.empty_like(ordered)
+    codes[order] = ordered
+    return codes
 
 
 def columns(codes: Codes) -> dict[str, Codes]:
@@ -159,6 +187,17 @@ def from_delay(arranged: Codes, special: int, delays: Sequence[int] | None = Non
 def code_dtype(size: int) -> type[np.int16] | type[np.int32]:
     """Return the type that ids below `size` are stored in: int16 up to 32 768, else int32."""
     return np.int16 if size <= 1 << 15 else np.int32
+
+
+def _depth_first(levels: int) -> list[int]:
+    """Return levels, of which number n branches to 2n + 1 and 2n + 2, each before its branches."""
+    order, waiting = [], [0]
+    while waiting:
+        level = waiting.pop()
+        if level < levels:
+            order.append(level)
+            waiting += [2 * level + 2, 2 * level + 1]
+    return order
 
 
 def _offsets(codebook_sizes: Sequence[int]) -> tuple[int, ...]:

@@ -90,6 +90,6 @@ def _names(rows: list[dict[str, Any]]) -> list[str]:
 def _column(arrow: ModuleType, values: list[Any]) -> Any:
     try:
         column = arrow.array(values)
-    except arrow.ArrowException:  # numbers here and text there: they are kept as JSON
+    except (arrow.ArrowException, ValueError):  # numbers here and text there: they are kept as JSON
         column = arrow.array([None if value is None else json.dumps(value) for value in values])
     return column.cast(arrow.string()) if arrow.types.is_null(column.type) else column

@@ -101,8 +101,8 @@ class InProcesses:
             return future.result()
         except BrokenProcessPool:
             raise CodecError(
-                "a worker was killed, perhaps for want of memory: the same command goes on, and fewer --jobs "
-                "need less"
+                "a worker was killed, perhaps for want of memory: the same command goes on, and fewer "
+                "`workers` need less"
             ) from None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codectool.errors import FileError
-from codectool.tokens.formats import FORMATS, format_of_shard
+from codectool.tokens.formats import FORMATS, format_of_shard, state_folder
 from codectool.tokens.layouts import laid_out, vocabulary_of
 from codectool.tokens.records import Description, Record
 
@@ -48,7 +48,7 @@ def is_data_set(source: str | Path) -> bool:
     """Whether a path is a shard by its name, or a folder that `codec tokenize` made."""
     path = Path(source)
     if path.is_dir():
-        return (path / ".codectool").is_dir() or path.with_name(f"{path.name}.codectool").is_dir()
+        return any(state_folder(path, alone).is_dir() for alone in (False, True))
     return path.suffix in {Path(each.pattern).suffix for each in FORMATS.values()}
 
 

@@ -88,6 +88,7 @@ class Description:
 
 
 FACTS = ("id", "samples", "sample_rate_hz", "channels", "duration_s", "frames", "scales")
+RESERVED = (*FACTS, "codes", "audio_codes", "codes_path", "codectool")  # fields of inputs that give way
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +124,8 @@ class Record:
             "frames": self.codes.shape[1],
         }
         scales = {} if self.scales is None else {"scales": list(self.scales)}
-        return {**self.fields, **own, **scales}
+        passed = {name: value for name, value in self.fields.items() if name not in RESERVED}
+        return {**passed, **own, **scales}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], codes: Codes) -> Record:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from codectool.errors import DataError, FileError
-from codectool.tokens.inputs import Input, Place
+from codectool.tokens.items import Input, Place
 from codectool.tokens.shards import Shard
 
 CUTS = "cuts.*.jsonl*"

@@ -7,7 +7,6 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -19,8 +18,8 @@ from codectool.files.outputs import open_atomic
 from codectool.files.streams import as_file_error
 from codectool.models.loaded import LoadedModel
 from codectool.tokens.encoding import encode_inputs
-from codectool.tokens.formats import Format
-from codectool.tokens.inputs import Input
+from codectool.tokens.formats import Format, state_folder
+from codectool.tokens.items import Input
 from codectool.tokens.records import Description, Record
 from codectool.tokens.tar_formats import member_name
 
@@ -143,7 +142,7 @@ class State:
 
     def __init__(self, target: Path, form: Format) -> None:
         self.target = target
-        self.folder = target.with_name(f"{target.name}.codectool") if form.alone else target / ".codectool"
+        self.folder = state_folder(target, form.alone)
         self.open_folder = self.folder if form.alone else target
 
     def begin(self, facts: dict[str, Any], overwrite: bool) -> None:
@@ -151,12 +150,10 @@ class State:
         with as_file_error(self.target):
             if overwrite:
                 for kept in self.folder.glob("*.json"):
-                    with suppress(FileNotFoundError):
-                        (self.target / kept.stem).unlink()
+                    (self.target / kept.stem).unlink(missing_ok=True)
                 shutil.rmtree(self.folder, ignore_errors=True)
                 for name in (INDEX, ERRORS):
-                    with suppress(FileNotFoundError):
-                        (self.open_folder / name).unlink()
+                    (self.open_folder / name).unlink(missing_ok=True)
             self.target.mkdir(parents=True, exist_ok=True)
             self.folder.mkdir(parents=True, exist_ok=True)
         found = self._load(DATA_SET)
@@ -166,7 +163,7 @@ class State:
             name, was, wanted = _difference(found, facts)
             raise UsageError(
                 f"{self.target}: was begun with {name} {was}, not {wanted}; "
-                "name another folder, or write it anew with -f"
+                "name another folder, or write it anew with `overwrite=True`"
             )
 
     def written(self, shard: Shard) -> Written | None:
@@ -178,7 +175,7 @@ class State:
         if written.inputs_sha256 != shard.digest():
             raise UsageError(
                 f"{self.target / shard.name}: was made of other recordings than now; "
-                "name another folder, or write it anew with -f"
+                "name another folder, or write it anew with `overwrite=True`"
             )
         return written
 
@@ -202,6 +199,8 @@ class State:
         self._store(self.open_folder / INDEX, "".join(lines))
         if errors:
             self._store(self.open_folder / ERRORS, "".join(errors))
+        else:
+            (self.open_folder / ERRORS).unlink(missing_ok=True)
         return True
 
     def _load(self, name: str) -> dict[str, Any] | None:
@@ -211,7 +210,9 @@ class State:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot be read ({error}); write the data set anew with -f") from error
+            raise DataError(
+                f"{path}: cannot be read ({error}); write the data set anew with `overwrite=True`"
+            ) from error
         return loaded if isinstance(loaded, dict) else None
 
     def _store(self, path: Path, text: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codectool.errors import DataError
+from codectool.tokens.formats import state_folder
 from codectool.tokens.reading import OpenShard, open_shards, shard_paths
 from codectool.tokens.records import Description, Record
 from codectool.tokens.shards import sha256_of
@@ -130,9 +131,9 @@ def verify_tokens(source: str | Path) -> Iterator[tuple[Path, str | None]]:
 
 
 def _kept_digest(path: Path) -> str | None:
-    for folder in (path.parent / ".codectool", path.parent.with_name(f"{path.parent.name}.codectool")):
+    for alone in (False, True):
         try:
-            kept = json.loads((folder / f"{path.name}.json").read_text())
+            kept = json.loads((state_folder(path.parent, alone) / f"{path.name}.json").read_text())
             return str(kept["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
             continue

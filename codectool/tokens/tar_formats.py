@@ -110,7 +110,7 @@ def _npy(codes: Codes, description: Description) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode(errors="surrogateescape")
+    return json.dumps(value).encode()  # in ASCII: names need not be text
 
 
 def _lhotse_array(codes: Codes, description: Description) -> dict[str, Any]:

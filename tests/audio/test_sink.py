@@ -220,7 +220,7 @@ def write_and_raise(path, block, error, commit):
 
 def test_existing_file_is_kept_unless_told(folder, noise):
     Path("out.wav").write_bytes(b"precious")
-    with pytest.raises(FileError, match="-f"):
+    with pytest.raises(FileError, match="overwrite=True"):
         write("out.wav", noise(10))
     assert Path("out.wav").read_bytes() == b"precious"
     write("out.wav", noise(10), overwrite=True)

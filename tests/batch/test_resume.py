@@ -62,7 +62,9 @@ def test_an_encode_of_another_rate_is_not(encoded: EncodeJob) -> None:
     other = replace(encoded, rate_bps=3000.0)
     found, error = status(other, ITEM)
     assert found is Status.FAILED
-    assert error == "out/a.ecdc: exists already, but has levels 8, not 4; use -f to overwrite it"
+    assert (
+        error == "out/a.ecdc: exists already, but has levels 8, not 4; use `overwrite=True` to overwrite it"
+    )
     assert status(replace(other, overwrite=True), ITEM) == (Status.PLANNED, "")
     assert status(other, ITEM, skip_existing=True) == (Status.SKIPPED, "")
 
@@ -147,7 +149,7 @@ def test_foreign_files_are_not(encoded: EncodeJob, content: bytes) -> None:
     Path(ITEM.target).write_bytes(content)
     found, error = status(encoded, ITEM)
     assert found is Status.FAILED
-    assert "is not an .ecdc file that can be read; use -f" in error
+    assert "is not an .ecdc file that can be read; use `overwrite=True`" in error
     assert status(replace(encoded, overwrite=True), ITEM) == (Status.PLANNED, "")
 
 
@@ -186,7 +188,7 @@ def test_what_is_older_than_its_input_is_not(encoded: EncodeJob) -> None:
     os.utime(ITEM.source, ns=(later_ns, later_ns))
     found, error = status(encoded, ITEM)
     assert found is Status.FAILED
-    assert "is older than its input; use -f" in error
+    assert "is older than its input; use `overwrite=True`" in error
     assert status(replace(encoded, overwrite=True), ITEM) == (Status.PLANNED, "")
 
 

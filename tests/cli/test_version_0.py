@@ -24,11 +24,11 @@ HEADER = HeaderV0("encodec_24khz", 48_000, 8)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--container v0", "--container v0 is for encodec_24khz and encodec_48khz, not for base_24khz"),
-        ("--lm lm.th", "add --container v0"),
+        ("--container v0", "version 0 files are for encodec_24khz and encodec_48khz, not for base_24khz"),
+        ("--lm lm.th", "a language model is for version 0 files only: add --container v0"),
         ("--container v0 --model encodec_32khz", "not for encodec_32khz"),
-        ("--container v0 --model encodec_24khz --low-latency", "--low-latency"),
-        ("--container v0 --model encodec_24khz --channels keep", "--channels keep"),
+        ("--container v0 --model encodec_24khz --low-latency", "have no packets to be shorter"),
+        ("--container v0 --model encodec_24khz --channels keep", "keep no channels apart"),
         ("--container v2", "v2"),
     ],
 )

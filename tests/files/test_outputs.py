@@ -51,7 +51,7 @@ def test_exception_keeps_the_old_file(folder):
 
 def test_overwrites_only_when_told(folder):
     Path("out").write_bytes(b"old")
-    with pytest.raises(FileError, match="-f"), open_atomic("out"):
+    with pytest.raises(FileError, match="overwrite=True"), open_atomic("out"):
         pytest.fail("was opened")
     with open_atomic("out", overwrite=True) as file:
         file.write(b"new")
@@ -69,7 +69,7 @@ def test_overwriting_keeps_the_permissions(folder):
 
 
 def test_file_that_appears_meanwhile_is_kept(folder):
-    with pytest.raises(FileError, match="-f"), open_atomic("out"):
+    with pytest.raises(FileError, match="overwrite=True"), open_atomic("out"):
         Path("out").write_bytes(b"theirs")
     assert Path("out").read_bytes() == b"theirs"
     assert names(folder) == ["out"]

@@ -166,14 +166,14 @@ def test_a_server_that_refuses(
         fetch(site, tmp_path)
     assert said in str(caught.value)
     assert site.url in str(caught.value)
-    assert "--weights FILE" in str(caught.value)
+    assert "`weights=FILE`" in str(caught.value)
     assert part(tmp_path).read_bytes() == CONTENT[:7]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/weights.th", "http://nowhere.invalid/weights.th"])
 def test_offline(tmp_path: Path, url: str) -> None:
     with (
-        pytest.raises(FileError, match=r"cannot be reached \(.+\): try again online.*--weights FILE"),
+        pytest.raises(FileError, match=r"cannot be reached \(.+\): try again online.*`weights=FILE`"),
         downloaded(Download(url, 1, ""), tmp_path),
     ):
         pass

@@ -56,7 +56,7 @@ def test_named_weights_come_before_the_environment(tmp_path: Path, monkeypatch: 
 
 
 def test_missing_weights_say_where_they_were_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"nowhere.*--weights"):
+    with pytest.raises(WeightsError, match=r"nowhere.*`weights=FILE`"):
         load(DEFAULT_MODEL, tmp_path / "nowhere")
 
 

@@ -42,7 +42,10 @@ def test_packets_of_segments_are_segments() -> None:
 
 def test_without_a_rate_a_model_spends_6_kbps_or_what_it_can() -> None:
     usual = {name: entry.levels_for(None) for name, entry in MODELS.items()}
-    assert usual == {"base_24khz": 8, "encodec_24khz": 8, "encodec_48khz": 4, "encodec_32khz": 4}
+    expected = {"base_24khz": 8, "encodec_24khz": 8, "encodec_48khz": 4, "encodec_32khz": 4, "mimi": 32}
+    expected |= {"dac_44khz": 6, "dac_44khz_16k": 6, "dac_24khz": 8, "dac_16khz": 12}
+    expected |= {"snac_24khz": 7, "snac_32khz": 15, "snac_44khz": 15}
+    assert {name: usual[name] for name in expected} == expected
     assert find("encodec_32khz").rates_bps()[-1] == 2200
     assert at_rate(20).levels_for(None) == 1  # of 12 kbps
     assert find("base_24khz").levels_for(None, streams=2) == 4

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from codectool.models.spectral import Config, PolarSpectrum, SpectralFeatures, build
+from codectool.models.spectral import Config, GatedSpectrum, PolarSpectrum, SpectralFeatures, build
 
 MAC_LIMIT_A_SECOND = 1e9  # both ways together, network and search: a third of EnCodec's
 
@@ -53,3 +53,26 @@ def test_polar_spectra_have_the_stated_magnitude_and_phase() -> None:
     torch.testing.assert_close(torch.hypot(real, imaginary)[0, :2], polar[0, :2].exp())
     torch.testing.assert_close(torch.atan2(imaginary, real)[0], polar[0, 3:])
     assert torch.isfinite(real).all()
+
+
+def test_without_a_wave_all_is_painted() -> None:
+    hop, wave_dim = 4, 5
+    head = torch.randn(1, 3, 5 * (hop + 1))
+    numbers = torch.zeros(1, 3, wave_dim)
+    gated = GatedSpectrum(hop, wave_dim)(torch.cat((head, numbers), dim=-1))
+    torch.testing.assert_close(gated, PolarSpectrum()(head[..., : 2 * (hop + 1)]))
+
+
+def test_a_wave_far_above_its_noise_is_all_there_is() -> None:
+    hop, wave_dim = 4, 6
+    head = torch.randn(1, 3, 5 * (hop + 1))
+    head[..., 4 * (hop + 1) :] = -100  # log noise
+    numbers = torch.cat((torch.randn(1, 3, wave_dim - 1), torch.ones(1, 3, 1)), dim=-1)
+    module = GatedSpectrum(hop, wave_dim)
+    torch.testing.assert_close(module(torch.cat((head, numbers), dim=-1)), module.wave(numbers))
+
+
+@pytest.mark.parametrize("wave_dim", [1, 2, 64, 400])
+def test_a_wave_path_has_to_fit(wave_dim: int) -> None:
+    with pytest.raises(ValueError, match="wave"):
+        Config(wave_dim=wave_dim)

@@ -6,20 +6,56 @@ import pytest
 import torch
 from torch import nn
 
-from codectool.models import encodec
+from codectool.models import dac, encodec, mimi, qwen3_tts, snac
 from codectool.models.spectral import Config, build
+from codectool.nn.causal_seanet import Shape
 from codectool.nn.convolution import CausalConvolution, ConvNeXtBlock, Pointwise
-from codectool.nn.layer import Chain, Layer
+from codectool.nn.dac_blocks import decoder_block, encoder_block, residual_unit
+from codectool.nn.framing import Fold, Unfold, WholeHops
+from codectool.nn.layer import Chain, Fork, Layer
 from codectool.nn.linear import pack
+from codectool.nn.local_attention import LocalAttention
 from codectool.nn.recurrent import ResidualLSTM
 from codectool.nn.seanet import ResidualBlock
 from codectool.nn.seanet_convolution import ReflectedConvolution, TransposedConvolution
+from codectool.nn.snake import SnakeBeta
 from codectool.nn.transform import Analysis, Synthesis
+from codectool.nn.transformer import TransformerBlock
+from codectool.nn.zero_padded import ZeroPaddedConvolution, ZeroPaddedTransposed
 
 from .contract import check_contract
 
 SMALL = Config(latent_dim=8, encoder_width=16, decoder_width=12, encoder_blocks=2, decoder_blocks=3)
+WAVE = Config(
+    hop_samples=20,
+    latent_dim=20,
+    wave_dim=12,
+    encoder_width=16,
+    encoder_blocks=2,
+    decoder_width=12,
+    decoder_blocks=3,
+)
 SMALL_ENCODEC = encodec.Config(latent_dim=8, filters=4, ratios=(4, 3, 2), levels=2)
+SMALL_MIMI = Shape(filters=4, ratios=(2,), dim=16, layers=1, heads=2, expanded=8, window=5)
+SMALL_DAC = dac.Config(
+    levels=2, codebook_size=8, latent_dim=6, encoder_width=4, decoder_width=8, strides=(3,)
+)
+SMALL_SNAC = snac.Config(
+    codebook_size=8, encoder_width=64, decoder_width=64, strides=(2,), rows_per_codebook=(1, 2), window=4
+)
+SMALL_QWEN = qwen3_tts.Config(
+    encoder=SMALL_MIMI,
+    latent_dim=6,
+    width=8,
+    layers=1,
+    heads=2,
+    head_dim=4,
+    expanded=8,
+    window=4,
+    convnext_strides=(2,),
+    decoder_width=8,
+    decoder_strides=(2,),
+)
 
 LAYERS = {
     "convolution": (lambda: CausalConvolution(5, 7, kernel=4), 5),
@@ -42,8 +78,41 @@ LAYERS = {
     "lstm": (lambda: ResidualLSTM(8, layers=2), 8),
     "encodec_encoder": (lambda: encodec.build(SMALL_ENCODEC).encoder, 1),
     "encodec_decoder": (lambda: encodec.build(SMALL_ENCODEC).decoder, SMALL_ENCODEC.latent_dim),
+    "zero_padded": (lambda: ZeroPaddedConvolution(5, 7, 3, dilation=2), 5),
+    "zero_padded_to_one": (lambda: ZeroPaddedConvolution(5, 1, 7, look_ahead=3), 5),
+    "zero_padded_of_one": (lambda: ZeroPaddedConvolution(5, 7, 1), 5),
+    "ahead": (lambda: ZeroPaddedConvolution(5, 7, 7, dilation=3, look_ahead=9), 5),
+    "ahead_depthwise": (lambda: ZeroPaddedConvolution(6, 6, 7, groups=6, look_ahead=3), 6),
+    "ahead_down": (lambda: ZeroPaddedConvolution(5, 7, 8, 4, look_ahead=2), 5),
+    "ahead_down_odd": (lambda: ZeroPaddedConvolution(5, 7, 10, 5, look_ahead=2), 5),
+    "first_repeated": (lambda: ZeroPaddedConvolution(5, 7, 4, 2, bias=False, repeat_first=True), 5),
+    "zero_padded_up": (lambda: ZeroPaddedTransposed(5, 7, 3), 5),
+    "zero_padded_up_depthwise": (lambda: ZeroPaddedTransposed(6, 6, 2, groups=6, bias=False), 6),
+    "ahead_up": (lambda: ZeroPaddedTransposed(5, 7, 4, shift=2), 5),
+    "ahead_up_odd": (lambda: ZeroPaddedTransposed(5, 7, 5, shift=3), 5),
+    "ahead_residual": (lambda: residual_unit(4, dilation=3), 4),
+    "ahead_block_down": (lambda: encoder_block(4, 3), 4),
+    "ahead_block_up": (lambda: decoder_block(8, 3), 8),
+    "snake": (lambda: SnakeBeta(5), 5),
+    "transformer": (lambda: TransformerBlock(16, 2, 24, window=7), 16),
+    "transformer_gated": (lambda: TransformerBlock(16, 2, 24, window=7, head_dim=4, gated=True), 16),
+    "local_attention": (lambda: LocalAttention(64, window=6), 64),
+    "whole_hops": (lambda: WholeHops(4, hops=3), 2),
+    "fold": (lambda: Fold(3), 2),
+    "unfold": (lambda: Unfold(3), 6),
+    "mimi_encoder": (lambda: mimi.build(mimi.Config(**vars(SMALL_MIMI))).encoder, 1),
+    "mimi_decoder": (lambda: mimi.build(mimi.Config(**vars(SMALL_MIMI))).decoder, 16),
+    "dac_encoder": (lambda: dac.build(SMALL_DAC).encoder, 1),
+    "dac_decoder": (lambda: dac.build(SMALL_DAC).decoder, 6),
+    "snac_encoder": (lambda: snac.build(SMALL_SNAC).encoder, 1),
+    "snac_decoder": (lambda: snac.build(SMALL_SNAC).decoder, 2 * SMALL_SNAC.latent_dim),
+    "qwen3_tts_decoder": (lambda: qwen3_tts.build(SMALL_QWEN).decoder, 16),
     "encoder": (lambda: build(SMALL).encoder, 1),
     "decoder": (lambda: build(SMALL).decoder, SMALL.latent_dim),
+    "fork": (lambda: Fork([CausalConvolution(5, 7, kernel=4), Pointwise(nn.Linear(5, 3))]), 5),
+    "fork_of_hops": (lambda: Fork([Analysis(20), Chain([Analysis(20), Pointwise(nn.Linear(42, 1))])]), 1),
+    "wave_encoder": (lambda: build(WAVE).encoder, 1),
+    "wave_decoder": (lambda: build(WAVE).decoder, WAVE.latent_dim),
 }
 
 
@@ -66,6 +135,11 @@ def test_a_chain_derives_its_numbers() -> None:
     assert codec.decoder.receptive_field == 7 + 8 * 6 + 1
     assert (codec.encoder.latency, codec.decoder.latency) == (0, 320)
     assert (codec.encoder.first_push, codec.decoder.first_push) == (0, 0)
+
+
+def test_layers_side_by_side_must_keep_step() -> None:
+    with pytest.raises(ValueError, match="ratio"):
+        Fork([Analysis(20), Pointwise(nn.Linear(1, 1))])
 
 
 def test_a_chain_needs_what_its_parts_need_to_begin() -> None:

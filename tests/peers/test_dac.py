@@ -73,7 +73,7 @@ def vary(model: nn.Module) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith("weight_g"):
-                parameter.fill_(1.0)
+                parameter.fill_(0.4)
             elif name.endswith("alpha"):
                 nn.init.uniform_(parameter, 0.3, 2.0)
             elif name.endswith("codebook.weight"):

@@ -121,7 +121,8 @@ def test_each_stop_of_the_dial_is_heard(opened, page_path):
 
 def test_versions_change_without_a_gap_at_the_same_position(opened):
     opened.click("#play")
-    opened.wait_for_function("player.position_s > 0.1")
+    opened.wait_for_timeout(300)
+    assert opened.evaluate("player.position_s") > 0.05
     moved_s = opened.evaluate(
         """() => {
           const before = [...player.voices.values()].map((voice) => voice.source);
@@ -152,6 +153,7 @@ def test_each_stop_is_drawn(opened):
 def test_the_tokens_tell_what_they_are(opened, page_path):
     facts = facts_of(page_path)["recordings"][0]
     codes = np.frombuffer(base64.b64decode(facts["codes"]), "<u2").reshape(32, -1)
+    opened.locator("#tokens").scroll_into_view_if_needed()
     box = opened.locator("#tokens").bounding_box()
     frame = codes.shape[1] // 2
     opened.mouse.move(box["x"] + box["width"] * (frame + 0.5) / codes.shape[1], box["y"] + 1)

@@ -36,7 +36,7 @@ def corpus_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             rows.append(f"{name}\t{kind}\ttrain\t{kind}-{source}")
     manifest = folder / "MANIFEST.tsv"
     manifest.write_text("\n".join(rows) + "\n")
-    decode_corpus(manifest, folder / "cache.npy")
+    decode_corpus([manifest], folder / "cache.npy")
     return manifest, folder / "cache.npy"
 
 
@@ -169,13 +169,13 @@ def test_train_stops_saves_resumes_and_exports(
         train.Config(), encoder_width=8, decoder_width=8, encoder_blocks=1, decoder_blocks=1
     )
     monkeypatch.setattr(train, "Config", lambda: config)
-    options = train.Options(manifest, cache, tmp_path / "run", minutes=0.5 + 2 / 60, batch=4)
+    options = train.Options([manifest], cache, tmp_path / "run", minutes=0.5 + 2 / 60, batch=4)
     options.adversarial = adversarial
     trainer = train.Trainer(options)
     trainer.run()
     steps = trainer.step
     assert steps > 2
-    assert (tmp_path / "run" / "log.csv").read_text().count("held_out") == 9
+    assert (tmp_path / "run" / "log.csv").read_text().count("held_out") == 13
     exported = tmp_path / "run" / "best.safetensors"
     assert codec_of(load("base_24khz", exported)).config == config
     for resume in (tmp_path / "run" / "checkpoint.pt", exported):

@@ -33,8 +33,8 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-def test_codes_are_those_of_each_alone(small_model: LoadedModel, passes: list[int]) -> None:
-    several = recordings(small_model, LENGTHS)
+def test_codes_are_those_of_each_alone(small_torch_model: LoadedModel, passes: list[int]) -> None:
+    several = recordings(small_torch_model, LENGTHS)
     for codes, each in zip(encode_clips(several), several, strict=True):
         if codes is not None:
             assert codes.dtype == np.uint16
@@ -43,27 +43,27 @@ def test_codes_are_those_of_each_alone(small_model: LoadedModel, passes: list[in
     assert passes == [3, 4, 3]
 
 
-def test_a_pass_is_filled_and_no_more(small_model: LoadedModel, passes: list[int]) -> None:
-    joined_frames = small_model.entry.frames_in(JOINED_S)
+def test_a_pass_is_filled_and_no_more(small_torch_model: LoadedModel, passes: list[int]) -> None:
+    joined_frames = small_torch_model.entry.frames_in(JOINED_S)
     fitting = [(joined_frames // 3 - 1) * HOP_SAMPLES] * 7
-    codes = encode_clips(recordings(small_model, fitting))
+    codes = encode_clips(recordings(small_torch_model, fitting))
     assert passes == [3, 3]
     assert sum(each is None for each in codes) == 1
-    assert encode_clips(recordings(small_model, [fitting[0] * 2 + 1] * 2)) == [None, None]
+    assert encode_clips(recordings(small_torch_model, [fitting[0] * 2 + 1] * 2)) == [None, None]
 
 
-def test_other_models_and_levels_share_no_pass(small_model: LoadedModel, passes: list[int]) -> None:
+def test_other_models_and_levels_share_no_pass(small_torch_model: LoadedModel, passes: list[int]) -> None:
     second: Block = np.zeros((1, 24_000), np.float32)
-    (first,) = recordings(small_model, [24_000])
+    (first,) = recordings(small_torch_model, [24_000])
     for other in (
-        Clip(replace(small_model), second, 8),
-        Clip(small_model, second, 7),
+        Clip(replace(small_torch_model), second, 8),
+        Clip(small_torch_model, second, 7),
     ):
         assert encode_clips([first, other]) == [None, None]
     assert passes == []
 
 
-def test_none_is_shared_where_bits_would_change(small_model: LoadedModel) -> None:
+def test_none_is_shared_where_bits_would_change(small_torch_model: LoadedModel) -> None:
     assert encode_clips([]) == []
-    several = recordings(replace(small_model, joins_blocks=False), [24_000, 24_000])
+    several = recordings(replace(small_torch_model, joins_blocks=False), [24_000, 24_000])
     assert encode_clips(several) == [None, None]

@@ -78,9 +78,9 @@ def test_audio_does_not_depend_on_the_pieces(decoder: DecoderSession, piece_fram
 
 
 def test_where_the_trial_fails_the_network_runs_on_blocks_of_one_shape(
-    small_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+    small_torch_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = replace(small_model, joins_blocks=False)
+    model = replace(small_torch_model, joins_blocks=False)
     encoder, decoder = EncoderSession(model, LEVELS), DecoderSession(model)
     shapes: set[tuple[int, ...]] = set()
 
@@ -106,10 +106,10 @@ def test_where_the_trial_fails_the_network_runs_on_blocks_of_one_shape(
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("joins", [False, True])
 def test_threads_and_joined_blocks_change_nothing(
-    small_model: LoadedModel, block_frames: int, threads: int, joins: bool
+    small_torch_model: LoadedModel, block_frames: int, threads: int, joins: bool
 ) -> None:
     audio = noise((17 if block_frames == 75 else 3) * RATE_HZ + 4321)
-    plain, model = (replace(small_model, joins_blocks=given) for given in (False, joins))
+    plain, model = (replace(small_torch_model, joins_blocks=given) for given in (False, joins))
     codes = encoded(EncoderSession(plain, LEVELS, block_frames, 1), audio, 10_000)
     sound = decoded(DecoderSession(plain, block_frames, 1), codes, 100)
     for piece_s in (5, 20):
@@ -117,6 +117,19 @@ def test_threads_and_joined_blocks_change_nothing(
         np.testing.assert_array_equal(encoded(session, audio, piece_s * RATE_HZ), codes)
         decoder = DecoderSession(model, block_frames, threads)
         np.testing.assert_array_equal(decoded(decoder, codes, piece_s * 75), sound)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_change_nothing(small_model: LoadedModel, threads: int) -> None:
+    audio = noise(17 * RATE_HZ + 4321)
+    codes = encoded(EncoderSession(small_model, LEVELS, threads=1), audio, 10_000)
+    sound = decoded(DecoderSession(small_model, threads=1), codes, 100)
+    np.testing.assert_array_equal(
+        encoded(EncoderSession(small_model, LEVELS, threads=threads), audio, 99_999_999), codes
+    )
+    np.testing.assert_array_equal(
+        decoded(DecoderSession(small_model, threads=threads), codes, codes.shape[1]), sound
+    )
 
 
 @torch.inference_mode()

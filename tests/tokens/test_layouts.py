@@ -68,6 +68,17 @@ def test_layouts_are_what_others_have() -> None:
     assert vocabulary_of("flat-offset", [6, 5]).offsets == (0, 6)
 
 
+def test_a_tree_is_what_orpheus_has() -> None:
+    codes = np.arange(14, dtype=np.int16).reshape(2, 7).T  # a, b0, b1, c0, c1, c2, c3 of two frames
+    ids = laid_out(codes, "tree", [4096] * 7)
+    expected = [0, 1 + 4096, 3 + 8192, 4 + 12288, 2 + 16384, 5 + 20480, 6 + 24576]
+    assert list(ids[:7]) == expected
+    assert list(ids[7:]) == [number + 7 for number in expected]
+    vocabulary = vocabulary_of("tree", [4096] * 7)
+    assert vocabulary.offsets == (0, 4096, 16384, 8192, 12288, 20480, 24576)
+    assert vocabulary.size == 7 * 4096
+
+
 def test_offsets_beyond_int16_widen_the_ids() -> None:
     codes = np.full((32, 2), 1023, np.int16)
     assert layouts.flat(codes, [1024] * 32).dtype == np.int16  # 32 768 ids: the last is 32 767

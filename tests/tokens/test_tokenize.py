@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from codectool.__main__ import run as command
-from codectool.cli.tokenize import part_of
+from codectool.cli.tokenize import device_of, part_of
 from codectool.container import codes_of, open_reader
 from codectool.errors import DataError, FileError, UsageError
 from codectool.tokens.jobs import TokenizeJob
@@ -80,7 +80,7 @@ class KilledAt(InThisProcess):
     """Ends after so many recordings were opened, in whatever shard that is."""
 
     def __init__(self, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        from codectool.tokens.inputs import Place
+        from codectool.tokens.items import Place
 
         opened = Place.open_audio
 
@@ -132,6 +132,8 @@ def test_launchers_say_which_part() -> None:
     assert part_of({"SLURM_PROCID": "2", "SLURM_NTASKS": "3", "RANK": "0", "WORLD_SIZE": "1"}) == (2, 3)
     with pytest.raises(UsageError):
         part_of({"RANK": "4", "WORLD_SIZE": "4"})
+    assert device_of("cuda", {"LOCAL_RANK": "3"}) == "cuda:3"
+    assert device_of("cpu", {"LOCAL_RANK": "3"}) == "cpu"
 
 
 def test_another_data_set_is_refused(clips: Path) -> None:
@@ -178,10 +180,12 @@ def test_failures_that_pass_can_be_tried_again(clips: Path, monkeypatch: pytest.
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr("codectool.tokens.inputs.open_source", broken)
+        patch.setattr("codectool.tokens.items.open_source", broken)
         assert tokenize(clips, "out").failed == 7
     assert tokenize(clips, "out").failed == 7
+    assert Path("out/errors.jsonl").exists()
     assert tokenize(clips, "out", retry=True).items == 7
+    assert not Path("out/errors.jsonl").exists()
 
 
 def test_two_names_that_differ_by_their_suffix_stay_apart(clips: Path) -> None:
@@ -212,6 +216,24 @@ def test_a_manifest_passes_its_fields_through(clips: Path) -> None:
     tokenize("lists/plain.txt", "plain")
     told = [key.rpartition("-")[0] for key in sorted(ids("plain"))]
     assert told == ["clip000", "clip001"]  # and no folder
+
+
+def test_a_manifest_may_name_parts_of_recordings(clips: Path) -> None:
+    sound, rate_hz = soundfile.read(clips / "clip000.wav")
+    rows = [
+        {"audio": "clips/clip000.wav", "offset": 0.05, "duration": 0.02},
+        {"audio": "clips/clip000.wav", "offset": 0.01, "duration": 99},
+        {"audio": "clips/clip000.wav", "offset": 99, "duration": 1},
+    ]
+    Path("parts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert tokenize("parts.jsonl", "out").failed == 1
+    soundfile.write("00000050.wav", sound[800:1120], rate_hz)
+    soundfile.write("00000010.wav", sound[160:], rate_hz)
+    tokenize("000000*.wav", "cut")
+    for was, expected in zip(read("out"), read("cut"), strict=True):
+        assert was["id"] == f"clips/clip000-{expected['id']}"
+        assert was["samples"] == expected["samples"]
+        np.testing.assert_array_equal(was["codes"], expected["codes"])
 
 
 def test_no_path_is_told_unless_asked_for(clips: Path) -> None:

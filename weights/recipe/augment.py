@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus
+from weights.recipe.signals import draw_signal
 
 NOISE_SHARE = 0.06  # segments that are noise, which few recordings hold alone: hiss, rain, wind
+SIGNAL_SHARE = 0.06  # segments that are tones and the like, as they are
 MIX_SHARE = 0.2  # segments that are two sources at once
 NOISE_UNDER_SHARE = 0.15  # of those mixed
 SPEECH_OVER_MUSIC_SHARE = 0.4  # of those mixed
@@ -25,6 +27,8 @@ def draw_batch(
 
 
 def _segment(corpus: Corpus, rng: np.random.Generator, length_samples: int) -> NDArray[np.float32]:
+    if rng.random() < SIGNAL_SHARE:
+        return draw_signal(rng, length_samples)
     noise = rng.random() < NOISE_SHARE
     segment = _noise(rng, length_samples) if noise else corpus.draw(rng, length_samples)
     if rng.random() < MIX_SHARE:

@@ -1,7 +1,7 @@
-"""The training audio: a manifest of files becomes one array of samples, and that becomes random batches.
+"""The training audio: manifests of files become one array of samples, and that becomes random batches.
 
-The manifest is a tab-separated table with at least the columns file, kind (speech, music or other), set and
-source_id, with paths relative to it. Only rows whose set is `train` are ever read.
+A manifest is a tab-separated table with at least the columns file, kind (speech, music or other), set and
+source_id, with paths relative to it. Only rows whose set is one of TRAINING_SETS are ever read.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 from numpy.typing import NDArray
 
 SAMPLE_RATE_HZ = 24_000
+TRAINING_SETS = ("train", "train48")  # the second holds 48 kHz audio, often stereo
 HELD_OUT_SHARE = 0.05  # of each kind's duration, chosen by source, to select checkpoints
 KIND_SHARES = {"speech": 0.5, "music": 0.35, "other": 0.15}  # how often a training segment is of each kind
 
@@ -32,25 +35,28 @@ class Clip:
     length_samples: int
 
 
-def decode_corpus(manifest: Path, cache: Path) -> None:
+def decode_file(path: Path) -> NDArray[np.int16]:
+    """Return a file's samples at the model's rate, the mean of its channels."""
+    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    mono = samples.mean(axis=1)
+    if rate_hz != SAMPLE_RATE_HZ:
+        mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ, "VHQ")
+    return np.clip(np.rint(mono * 32768), -32768, 32767).astype(np.int16)
+
+
+def decode_corpus(manifests: Sequence[Path], cache: Path) -> None:
     """Decode every training file into `cache` (int16 .npy) and its index beside it (.json)."""
-    with manifest.open(newline="") as table:
-        rows = [row for row in csv.DictReader(table, delimiter="\t") if row["set"] == "train"]
-
-    def decode(row: dict[str, str]) -> NDArray[np.int16]:
-        samples, rate_hz = soundfile.read(manifest.parent / row["file"], dtype="int16", always_2d=True)
-        if rate_hz != SAMPLE_RATE_HZ or samples.shape[1] != 1:
-            raise ValueError(
-                f"{row['file']}: expected 24 kHz mono, found {rate_hz} Hz, {samples.shape[1]} channels"
-            )
-        return samples[:, 0]
-
+    rows = []
+    for manifest in manifests:
+        with manifest.open(newline="") as table:
+            found = [row for row in csv.DictReader(table, delimiter="\t") if row["set"] in TRAINING_SETS]
+        rows += [(manifest.parent / row["file"], row["kind"], row["source_id"]) for row in found]
     with ThreadPoolExecutor(2) as pool:
-        pieces = list(pool.map(decode, rows))
+        pieces = list(pool.map(decode_file, [path for path, _, _ in rows]))
     starts = np.cumsum([0] + [len(piece) for piece in pieces])
     clips = [
-        Clip(row["kind"], row["source_id"], int(start), len(piece)).__dict__
-        for row, start, piece in zip(rows, starts, pieces, strict=False)
+        asdict(Clip(kind, source_id, int(start), len(piece)))
+        for (_, kind, source_id), start, piece in zip(rows, starts, pieces, strict=False)
     ]
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.save(cache, np.concatenate(pieces))

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, float16
 
@@ -35,7 +36,9 @@ def load_exported(path: Path) -> dict[str, Tensor]:
 
 
 def load_codec(path: Path) -> SpectralCodec:
-    """Return the model of an exported file."""
-    codec = build(Config())
+    """Return the model of an exported file, of the shape that the file tells."""
+    with safe_open(path, framework="pt") as file:
+        config = Config(**json.loads(file.metadata()["config"]))
+    codec = build(config)
     codec.load_state_dict(load_exported(path))
     return codec

@@ -10,8 +10,9 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from codectool.engines.onnx_tracing import write_graphs
+from codectool.engines.torch_to_onnx import write_graphs
 from codectool.models.registry import DEFAULT_MODEL, find
+from codectool.models.search import DESCRIPTION_SUFFIX
 from codectool.models.torch_loading import build_with_weights, family_of
 
 
@@ -23,7 +24,9 @@ def main() -> None:
     arguments = parser.parse_args()
     entry = find(arguments.model)
     codec = build_with_weights(entry, family_of(entry), arguments.weights)
-    print(write_graphs(codec, asdict(codec.config), entry.channels, arguments.weights))
+    description = arguments.weights.with_suffix(DESCRIPTION_SUFFIX)
+    write_graphs(codec, asdict(codec.config), entry.channels, description)
+    print(description)
 
 
 if __name__ == "__main__":

@@ -40,14 +40,16 @@ def read(logs: list[Path]) -> tuple[Series, list[int]]:
 
 def draw(series: Series, starts: list[int]) -> Figure:
     """Return the picture."""
-    kinds = list(dict.fromkeys(name.split("_")[0] for part, name in series if part == "held_out"))
+    kinds = list(
+        dict.fromkeys(name.split("_")[0] for part, name in series if part == "held_out" and "_" in name)
+    )
     figure = Figure(figsize=(4 * len(kinds), 9), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=(1, 2))
     panels = upper.subplots(1, len(kinds), sharey=True)
     for panel, kind in zip(panels, kinds, strict=True):
         for levels in VALIDATED_LEVELS:
-            points = series["held_out", f"{kind}_{levels}"]
-            panel.plot(*zip(*points, strict=True), label=f"{levels * 0.75:g} kbps")
+            if points := series["held_out", f"{kind}_{levels}"]:
+                panel.plot(*zip(*points, strict=True), label=f"{levels * 0.75:g} kbps")
         panel.set_title(f"{kind}, held out")
     panels[0].set_ylabel("mel distance")
     panels[0].legend()

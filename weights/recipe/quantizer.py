@@ -15,7 +15,8 @@ from codectool.nn.quantizer import ResidualVectorQuantizer
 DECAY = 0.99  # of the moving averages
 DEAD_SHARE = 0.1  # a code drawn less often than this share of the level's mean is replaced
 REPLACE_EVERY_STEPS = 20
-KMEANS_ROUNDS = 10
+KMEANS_ROUNDS = 6
+NEAREST_ROWS = 1024  # at a time, whose scores stay in a processor's cache
 
 
 def level_probabilities(levels: int) -> Tensor:
@@ -50,7 +51,15 @@ def k_means(rows: Tensor, count: int) -> Tensor:
 
 def nearest(rows: Tensor, centres: Tensor) -> Tensor:
     """Return for each of the rows the index of the closest centre."""
-    return (rows @ centres.T - centres.square().sum(1) / 2).argmax(1)
+    half_norms, columns = centres.square().sum(1) / 2, centres.T.contiguous()
+    codes = [
+        torch.addmm(-half_norms, part, columns).argmax(1)
+        if rows.is_cuda
+        # numpy finds the first maximum in a tenth of the time torch takes
+        else torch.from_numpy(torch.addmm(-half_norms, part, columns).numpy().argmax(1))
+        for part in rows.split(NEAREST_ROWS)
+    ]
+    return torch.cat(codes)
 
 
 class QuantizerTraining:

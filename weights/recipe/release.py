@@ -1,14 +1,17 @@
 """Ship a trained model: `python -m weights.recipe.release runs/next`.
 
 The run's best weights become weights/base_24khz.safetensors, with where they come from in its metadata, and
-the registry gets their fingerprint and size. What else a later run needs to go on lies beside them.
+the registry gets their fingerprint, size and shape. What else a later run needs to go on lies beside them.
+Graphs (`weights.recipe.graphs`) and a golden file (`weights.recipe.golden`) are made after it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import safe_open
@@ -43,15 +46,20 @@ def main() -> None:
     best = run / "best.safetensors"
     with safe_open(best, framework="pt") as file:
         steps = file.metadata()["steps"]
-    export(load_exported(best), Config(), TARGET, provenance(run, steps))
+        config = Config(**json.loads(file.metadata()["config"]))
+    export(load_exported(best), config, TARGET, provenance(run, steps))
     state = STATE_FILE.format(stem=TARGET.stem)
     shutil.copyfile(run / STATE_FILE.format(stem=best.stem), TARGET.with_name(state))
-    model = load("base_24khz", TARGET)
+    model = load("base_24khz", TARGET, engine="torch")  # the graphs may be those of another shape
     parameters = sum(value.numel() for value in load_file(TARGET).values())
     text = REGISTRY.read_text()
     # The house model is the registry's first entry: the others' figures stay.
     text = re.sub(r'fromhex\("[0-9a-f]{16}"\)', f'fromhex("{model.fingerprint.hex()}")', text, count=1)
     text = re.sub(r"parameters=[\d_]+", f"parameters={parameters:_}", text, count=1)
+    unusual = {name: value for name, value in asdict(config).items() if value != asdict(Config())[name]}
+    text = re.sub(
+        r"(parameters=[\d_]+,\n)( *config=.*\n)?", rf"\1            config={unusual},\n", text, count=1
+    )
     REGISTRY.write_text(text)
     print(f"{TARGET.name}: fingerprint {model.fingerprint.hex()}, {parameters} parameters, {steps} steps")
 

@@ -6,69 +6,39 @@ weights), and stops by itself before its time is over. Losses and held-out dista
 
 from __future__ import annotations
 
-import argparse
 import csv
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from codectool.models.spectral import Config, SpectralCodec, build
+from codectool.nn.linear import fast_bfloat16
 from weights.recipe.adversary import Adversary
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus, decode_corpus
-from weights.recipe.export import STATE_FILE, export, load_exported, save_tensors
-from weights.recipe.losses import EnvelopeDistance, MelDistance, relative_distance
+from weights.recipe.export import STATE_FILE, export, load_codec, load_exported, save_tensors
+from weights.recipe.objective import WAVEFORM_LEVELS, Objective
 from weights.recipe.optimizers import optimizers_of
+from weights.recipe.options import Options, parse
+from weights.recipe.pool import CodedPool
 from weights.recipe.quantizer import REPLACE_EVERY_STEPS, QuantizerTraining
-from weights.recipe.texture import ContrastDistance, RepetitionDistance, RippleDistance, TextureDistance
-from weights.recipe.validation import held_out_distances, score_of
+from weights.recipe.validation import held_out_losses
 
 UNQUANTIZED_STEPS = 30  # before the k-means start, so that it sees real latents
 KMEANS_BATCHES = 12
 WARM_UP_STEPS = 100  # of the learning rate, at the start and after a resume
-LOG_EVERY_STEPS = 50
-VALIDATE_EVERY_S = 400
+LOG_EVERY_STEPS = 25
+VALIDATE_EVERY_S = 1200
 AVERAGE_DECAY, AVERAGE_EVERY_STEPS = 0.99, 10  # of the exported weights
 MAXIMUM_GRADIENT_NORM = 10.0
 COUNTS = "counts"  # how often each code was drawn lately
 ADVERSARY_LEARNING_RATE = 5e-4
-SHORTEST_SEGMENT_S = 0.5  # envelopes are compared over 0.4 s
-LOSS_WEIGHTS = {
-    "mel": 1.0,
-    "envelope": 0.5,
-    "texture": 0.2,
-    "repetition": 1.0,
-    "contrast": 0.5,
-    "ripple": 0.5,
-    "time": 0.5,
-    "commitment": 0.1,
-}
-WAVEFORM_LEVELS = 8  # fewer hold too little for the course of a wave, and are not asked for as much of it
-
-
-@dataclass
-class Options:
-    """What one training run is asked to do."""
-
-    manifest: Path
-    cache: Path
-    out: Path
-    minutes: float
-    batch: int = 16
-    segment_s: float = 1.0
-    learning_rate: float = 1e-3
-    final_learning_rate: float = 2e-5
-    resume: Path | None = None
-    adversarial: bool = False
-    judged: int = 8  # of a batch, by the adversary, which costs more than the codec
-    device: str = "cpu"
-    seed: int = 0
 
 
 class Trainer:
@@ -79,31 +49,32 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.rng = np.random.default_rng(options.seed)
         self.device = torch.device(options.device)
-        self.model = build(Config()).to(self.device)
+        self.model = self.initial_model().to(self.device)
         self.quantizer = QuantizerTraining(self.model.quantizer)
-        self.optimizers = optimizers_of(self.model, options.learning_rate)
+        learning = self.model.decoder.parts[1].parts[1] if options.wave_only else self.model
+        self.optimizers = optimizers_of(learning, options.learning_rate)
         self.adversary = Adversary(ADVERSARY_LEARNING_RATE, self.device) if options.adversarial else None
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.distances = nn.ModuleDict(
-            {
-                "mel": MelDistance(SAMPLE_RATE_HZ),
-                "envelope": EnvelopeDistance(SAMPLE_RATE_HZ),
-                "texture": TextureDistance(SAMPLE_RATE_HZ),
-                "repetition": RepetitionDistance(SAMPLE_RATE_HZ),
-                "contrast": ContrastDistance(),
-                "ripple": RippleDistance(),
-            }
-        ).to(self.device)
+        self.objective = Objective(SAMPLE_RATE_HZ).to(self.device)
         self.step, self.first_step, self.best = 0, 0, math.inf
         self.quantized = False
+        self.pool: CodedPool | None = None
         self.started_s = monotonic()
         if options.resume is not None:
             self.resume(options.resume)
 
+    def initial_model(self) -> SpectralCodec:
+        """Return what to train: a new model, or one of the shape, and the weights, of what is resumed."""
+        path = self.options.resume
+        if path is None:
+            return build(Config())
+        if path.suffix == ".safetensors":
+            return load_codec(path)
+        return build(Config(**torch.load(path, weights_only=True)["config"]))
+
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint of this script, or from shipped weights (moments are then built anew)."""
         if path.suffix == ".safetensors":
-            self.model.load_state_dict(load_exported(path))
             state = path.with_name(STATE_FILE.format(stem=path.stem))
             self.resume_state(load_exported(state) if state.exists() else {})
         else:
@@ -137,6 +108,7 @@ class Trainer:
     def save(self) -> None:
         """Write all that a later run needs, under a temporary name first."""
         state = {
+            "config": asdict(self.model.config),
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "counts": self.quantizer.counts,
@@ -162,7 +134,9 @@ class Trainer:
         return rate * min(1.0, (self.step - self.first_step + 1) / WARM_UP_STEPS)
 
     def autocast(self) -> Any:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        """Return the context of large products: bfloat16 where the processor has units for it."""
+        fast = self.device.type != "cpu" or fast_bfloat16()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast)
 
     def batch(self) -> Tensor:
         length_samples = round(self.options.segment_s * SAMPLE_RATE_HZ)
@@ -171,45 +145,57 @@ class Trainer:
         )
 
     def reconstruct(self, audio: Tensor, latents: Tensor) -> Tensor:
-        """Decode latents and bring the result into line with the audio `[batch, samples]`."""
-        decoded: Tensor = self.model.decoder(latents)[:, self.model.decoder.latency :, 0]
-        return decoded[:, : audio.shape[1]].float()
+        """Decode latents, or what a pool makes of them, in line with the audio `[batch, samples]`."""
+        decoder = self.model.decoder
+        decoded = decoder(latents) if self.pool is None else self.after_trunk(latents)
+        return decoded[:, decoder.latency :, 0][:, : audio.shape[1]].float()
+
+    def after_trunk(self, x: Tensor) -> Tensor:
+        for part in list(self.model.decoder.parts)[1:]:
+            x = part(x)
+        return x
 
     def total(self, losses: dict[str, Tensor], audio: Tensor, decoded: Tensor) -> Tensor:
         """Return what to minimise, and add the adversary's losses to `losses`."""
-        weights = {name: weight for name, weight in LOSS_WEIGHTS.items() if name in losses}
-        total = audio.new_zeros(())
-        if self.adversary is not None:
-            # of all numbers of levels alike
-            judged = slice(None, None, -(-len(audio) // self.options.judged))
-            with self.autocast():
-                losses |= self.adversary.learn(audio[judged], decoded[judged])
-            # a sum whose gradient at `decoded` is the balanced one, in which the mel distance weighs one
-            total = (decoded * self.adversary.gradient(losses, decoded)).sum()
-            del weights["mel"]
-        return total + torch.stack([weight * losses[name] for name, weight in weights.items()]).sum()
+        if self.adversary is None:
+            return self.objective.total(losses)
+        # of all numbers of levels alike
+        judged = slice(None, None, -(-len(audio) // self.options.judged))
+        others = {name: loss for name, loss in losses.items() if name != "mel"}
+        with self.autocast():
+            losses |= self.adversary.learn(audio[judged], decoded[judged])
+        # a sum whose gradient at `decoded` is the balanced one, in which the mel distance weighs one
+        balanced = (decoded * self.adversary.gradient(losses, decoded)).sum()
+        return balanced + self.objective.total(others)
+
+    def coded(self, audio: Tensor, kept_levels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the latents of audio, quantized once there are codebooks, and the loss that this has."""
+        with self.autocast():
+            latents = self.model.encoder(audio[..., None])
+        latents = latents.float()
+        if not self.quantized:
+            return latents, {}
+        quantized = self.quantizer.quantize(latents, kept_levels, self.step % REPLACE_EVERY_STEPS == 0)
+        commitment = (latents - quantized).square().mean() / (quantized.square().mean() + 1e-6)
+        return latents + (quantized - latents).detach(), {"commitment": commitment}
 
     def train_step(self) -> dict[str, float]:
         rate = self.learning_rate()
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        audio = self.batch()
-        kept_levels = self.quantizer.draw_levels(len(audio))
-        with self.autocast():
-            latents = self.model.encoder(audio[..., None])
-        latents = latents.float()
+        kept_levels = self.quantizer.draw_levels(self.options.batch)
         losses: dict[str, Tensor] = {}
-        if self.quantized:
-            replace = self.step % REPLACE_EVERY_STEPS == 0
-            quantized = self.quantizer.quantize(latents, kept_levels, replace)
-            losses["commitment"] = (latents - quantized).square().mean() / (quantized.square().mean() + 1e-6)
-            latents = latents + (quantized - latents).detach()
+        if self.pool is not None:
+            self.pool.refresh()
+            audio, latents = self.pool.draw(self.options.batch)
+            kept_levels = torch.full((len(audio),), WAVEFORM_LEVELS)
+        else:
+            audio = self.batch()
+            latents, losses = self.coded(audio, kept_levels)
         with self.autocast():
             decoded = self.reconstruct(audio, latents)
-        losses |= {name: distance(decoded, audio) for name, distance in self.distances.items()}
-        asked = (kept_levels / WAVEFORM_LEVELS).clamp(max=1).to(self.device)
-        losses["time"] = (asked * relative_distance(decoded, audio)).mean()
+        losses |= self.objective(decoded, audio, kept_levels)
         total = self.total(losses, audio, decoded)
         self.model.zero_grad(set_to_none=True)
         total.backward()
@@ -243,13 +229,13 @@ class Trainer:
         return model
 
     def validate_and_save(self) -> dict[str, float]:
-        distances = held_out_distances(self.averaged_model(), self.distances["mel"], self.corpus)
-        # What an adversary teaches is not in mel distances, so there the last weights count as the best.
-        if (score := score_of(distances)) < self.best or self.adversary is not None:
-            self.best = score
+        losses = held_out_losses(self.averaged_model(), self.objective, self.corpus)
+        # What an adversary teaches is not in these losses, so there the last weights count as the best.
+        if losses["score"] < self.best or self.adversary is not None:
+            self.best = losses["score"]
             self.export_best()
         self.save()
-        return distances
+        return losses
 
     def run(self) -> None:
         """Train until the time is nearly over, then validate and save once more."""
@@ -261,9 +247,14 @@ class Trainer:
         if not options.cache.exists():
             decode_corpus(options.manifest, options.cache)
         self.corpus = Corpus(options.cache)
+        if options.wave_only:
+            samples = round(options.segment_s * SAMPLE_RATE_HZ)
+            self.pool = CodedPool(self.model, self.corpus, self.rng, samples)
         self.started_s = validated_s = monotonic()
         sums: dict[str, float] = {}
         while self.progress() < 1 - 0.5 / options.minutes:  # half a minute is kept for the end
+            while options.pause is not None and options.pause.exists():
+                sleep(1)
             if not self.quantized and self.step >= UNQUANTIZED_STEPS:
                 self.start_codebooks()
             for name, value in self.train_step().items():
@@ -287,25 +278,7 @@ class Trainer:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, default=Path("runs/train_24khz.npy"))
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--batch", type=int, default=Options.batch)
-    parser.add_argument("--segment-s", type=float, default=Options.segment_s)
-    parser.add_argument("--learning-rate", type=float, default=Options.learning_rate)
-    parser.add_argument("--resume", type=Path, help="a run's checkpoint.pt, or weights")
-    parser.add_argument("--adversarial", action="store_true")
-    parser.add_argument("--judged", type=int, default=Options.judged)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--seed", type=int, default=Options.seed)
-    arguments = parser.parse_args()
-    if arguments.segment_s < SHORTEST_SEGMENT_S:
-        parser.error(f"--segment-s: {SHORTEST_SEGMENT_S} at least, or there is no envelope to compare")
-    Trainer(Options(**vars(arguments))).run()
+    Trainer(parse(__doc__ or "")).run()
 
 
 if __name__ == "__main__":

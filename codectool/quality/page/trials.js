@@ -36,11 +36,10 @@ function ended(prefix, ...content) {
 /* The blind test of BS.1534's kind. */
 function setUpBlind() {
   const names = PAGE.recordings[0].versions.map(nameOf);
-  const usual = names.filter((name, place) => place < 2 || place >= 3).slice(0, TESTED_MAX);
   byId("blind-conditions").append(...names.map((name, place) => {
     const always = place < 2;
     const words = place === 0 ? "the original, hidden" : place === 1 ? "the 3.5 kHz anchor" : name;
-    return make("label", {}, make("input", { type: "checkbox", value: name, checked: usual.includes(name), disabled: always }), words);
+    return make("label", {}, make("input", { type: "checkbox", value: name, checked: place < TESTED_MAX, disabled: always }), words);
   }));
   byId("blind-setup").listener.value = anonymous();
   byId("blind-setup").addEventListener("submit", (event) => { event.preventDefault(); beginBlind(); });

@@ -1,7 +1,7 @@
 """ONNX graphs of a model's encoder and decoder, traced from its torch modules; needs the extra `onnx`.
 
 A graph takes a block of one stream or several, and carries their state as inputs and outputs, zeros at the
-start. It holds what is computed and only names the weights; `with_weights` puts them in.
+start. It holds what is computed and only names the weights; `onnx_files.with_weights` puts them in.
 """
 
 from __future__ import annotations
@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, numpy_helper
+from onnx import ModelProto, TensorProto
 from onnxscript import ir, optimizer
 from torch import Tensor, nn
 
-from codectool.engines.onnx_engine import DESCRIPTION_SUFFIX
 from codectool.nn.layer import Layer, State
 from codectool.nn.quantizer import ResidualVectorQuantizer
 
@@ -46,7 +43,7 @@ residual_codes (float[batch, frames, dim] latents, int64 levels, float[all, size
   rows_dim = Concat<axis = 0>(last, dim)
   rows = Reshape(latents, rows_dim)
   rest, codes_by_level = Loop(levels, , rows) <body = one_level (
-      int64 level, bool more, float[n, dim] residual) => (bool still_more, float[n, dim] left_over, int64[n] code)
+      int64 level, bool more, float[n, dim] residual) => (bool still_more, float[n, dim] left, int64[n] code)
     {{
       still_more = Identity(more)
       codebook = Gather(codebooks, level)
@@ -54,7 +51,7 @@ residual_codes (float[batch, frames, dim] latents, int64 levels, float[all, size
       scores = Gemm<transB = 1>(residual, codebook, bias)
       code = ArgMax<axis = -1, keepdims = 0>(scores)
       entry = Gather(codebook, code)
-      left_over = Sub(residual, entry)
+      left = Sub(residual, entry)
     }}>
   batch_frames = Shape<end = 2>(latents)
   levels_batch_frames = Concat<axis = 0>(last, batch_frames)
@@ -112,20 +109,18 @@ class TracedGraph:
     weights: dict[str, list[int]]
 
 
-def write_graphs(codec: Codec, config: Mapping[str, Any], channels: int, weights: Path) -> Path:
-    """Write a codec's graphs beside its weights, and a file that describes them; return its path.
+def write_graphs(codec: Codec, config: Mapping[str, Any], channels: int, description: Path) -> None:
+    """Write a codec's graphs, and beside them a file that describes them, `NAME.graphs.json`.
 
     Raises ValueError for a codec that looks ahead, or has a part without a translation.
     """
     halves = {"encoder": trace_encoder(codec, channels), "decoder": trace_decoder(codec, channels)}
     content: dict[str, Any] = {"config": dict(config)}
     for name, half in halves.items():
-        path = weights.with_suffix(f".{name}.onnx")
+        path = description.with_name(f"{description.name.partition('.')[0]}.{name}.onnx")
         onnx.save(half.model, path)
         content[name] = {"file": path.name, "facts": half.facts, "weights": half.weights}
-    description = weights.with_suffix(DESCRIPTION_SUFFIX)
     description.write_text(json.dumps(content, indent=1) + "\n")
-    return description
 
 
 def trace_encoder(codec: Codec, channels: int) -> TracedGraph:
@@ -163,16 +158,6 @@ def trace_decoder(codec: Codec, channels: int) -> TracedGraph:
         "receptive_field_frames": layer.receptive_field,
     }
     return _finished(model, layer, codec.state_dict(), facts)
-
-
-def with_weights(graph: ModelProto, tensors: Mapping[str, NDArray[Any]]) -> ModelProto:
-    """Return a graph that holds its weights, in float32, and needs no other file."""
-    whole = ModelProto()
-    whole.CopyFrom(graph)
-    for tensor in whole.graph.initializer:
-        if tensor.data_location == TensorProto.EXTERNAL:
-            tensor.CopyFrom(numpy_helper.from_array(tensors[tensor.name].astype(np.float32), tensor.name))
-    return whole
 
 
 def _traced(

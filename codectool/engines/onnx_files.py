@@ -1,0 +1,23 @@
+"""Graphs as files for other programs, which hold their weights; needs `onnx`, and no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+
+def with_weights(graph: Path, tensors: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return the ONNX file of a graph with the weights that it names, in float32."""
+    model = onnx.load(graph, load_external_data=False)
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            array = tensors[tensor.name].astype(np.float32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content

@@ -1,0 +1,69 @@
+"""A model's encoder and decoder as ONNX files that hold all they need, for other programs; extra `onnx`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from codectool.engines.onnx_engine import Graphs, read_graphs
+from codectool.engines.onnx_files import with_weights
+from codectool.errors import UsageError
+from codectool.files.outputs import open_atomic
+from codectool.models.entry import ModelEntry
+from codectool.models.onnx_loading import fitting_graphs, read_weights
+from codectool.models.registry import find
+from codectool.models.search import DESCRIPTION_SUFFIX, find_weights
+from codectool.models.weights import weights_fingerprint
+
+
+def export_onnx(name: str, weights: Path | None, folder: Path, overwrite: bool = False) -> list[Path]:
+    """Write `NAME.encoder.onnx`, `NAME.decoder.onnx` and, with all a program has to know, `NAME.json`.
+
+    Raises UsageError for a model that has no graphs and of which none can be made, and FileError or
+    WeightsError for the files.
+    """
+    entry = find(name)
+    path = find_weights(entry, weights)
+    graphs = fitting_graphs(entry, path)
+    if graphs is not None:
+        return _write(entry, graphs, path, folder, overwrite)
+    with TemporaryDirectory() as temporary:
+        return _write(entry, _made(entry, path, Path(temporary)), path, folder, overwrite)
+
+
+def _made(entry: ModelEntry, path: Path, folder: Path) -> Graphs:
+    """Trace a model that has no graphs."""
+    from codectool.engines.torch_to_onnx import write_graphs
+    from codectool.models.torch_loading import build_with_weights, family_of
+
+    codec = build_with_weights(entry, family_of(entry), path)
+    description = folder / f"{entry.name}{DESCRIPTION_SUFFIX}"
+    try:
+        write_graphs(codec, asdict(codec.config), entry.channels, description)
+    except ValueError as error:
+        raise UsageError(f"{entry.name}: cannot be written as ONNX: {error}") from error
+    return read_graphs(description)
+
+
+def _write(entry: ModelEntry, graphs: Graphs, path: Path, folder: Path, overwrite: bool) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "model": entry.name,
+        "fingerprint": weights_fingerprint(path).hex(),
+        "licence": entry.licence,
+        "sample_rate_hz": entry.sample_rate_hz,
+        "levels": entry.levels,
+        "codebook_size": entry.codebook_size,
+        "encoder": dict(graphs.encoder.facts),
+        "decoder": dict(graphs.decoder.facts),
+    }
+    contents = {f"{entry.name}.json": json.dumps(facts, indent=1).encode() + b"\n"}
+    for half, graph in (("encoder", graphs.encoder), ("decoder", graphs.decoder)):
+        model = with_weights(graph.path, read_weights(path, list(graph.weights)))
+        contents[f"{entry.name}.{half}.onnx"] = model
+    for file_name, content in contents.items():
+        with open_atomic(folder / file_name, overwrite=overwrite) as file:
+            file.write(content)
+    return [folder / file_name for file_name in contents]

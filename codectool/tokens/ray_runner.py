@@ -1,0 +1,114 @@
+"""Shards written by the actors of a Ray cluster; the only file that imports Ray, which is an extra."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from codectool.errors import UsageError
+from codectool.tokens.items import Input
+from codectool.tokens.jobs import TokenizeJob
+from codectool.tokens.processes import describe_job, work
+from codectool.tokens.records import Description
+from codectool.tokens.shards import Shard, Written
+
+
+class WriteShard:
+    """An actor that writes the shards it is given, with one model."""
+
+    def __init__(self, job: TokenizeJob, description: Description) -> None:
+        self._job = job
+        self._description = description
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Write the shard of a row of a Ray data set; return the row of what came of it."""
+        written = work(self._job, self._description, pickle.loads(row["shard"]))
+        return {"written": json.dumps(asdict(written))}
+
+
+class RayRunner:
+    """Writes shards on a Ray cluster with Ray Data, a context manager that leaves the cluster at its end.
+
+    `workers` is how many actors there are, None for one a core (or a GPU, for such a device); `address` is
+    that of a cluster, None for one on this machine. All nodes must see inputs and outputs under the same
+    paths. When a node dies, Ray starts its actors elsewhere and its shards are written again, whole or not
+    at all.
+    """
+
+    def __init__(self, workers: int | None = None, address: str | None = None) -> None:
+        self._workers = workers
+        self._address = address
+        self._ray = _ray()
+
+    def __enter__(self) -> RayRunner:
+        self._own = not self._ray.is_initialized()
+        if self._own:
+            limits = {} if self._address else {"num_cpus": self._workers}
+            self._ray.init(self._address, log_to_driver=False, logging_level="error", **limits)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._own:
+            self._ray.shutdown()
+
+    def describe(self, job: TokenizeJob) -> Description:
+        remote = self._ray.remote(describe_job).options(**_resources(job))
+        described: Description = self._ray.get(remote.remote(_absolute(job)))
+        return described
+
+    def write(self, job: TokenizeJob, description: Description, shards: Iterator[Shard]) -> Iterator[Written]:
+        rows = [{"shard": pickle.dumps(_absolute_shard(shard))} for shard in shards]
+        if not rows:
+            return
+        kind = "GPU" if "num_gpus" in _resources(job) else "CPU"
+        workers = self._workers or int(self._ray.cluster_resources().get(kind, 1))
+        context = self._ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        data = self._ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+            WriteShard,
+            fn_constructor_args=(_absolute(job), description),
+            concurrency=min(workers, len(rows)),
+            **_resources(job),
+        )
+        for row in data.iter_rows():
+            yield Written(**json.loads(row["written"]))
+
+
+def _ray() -> ModuleType:
+    try:
+        import ray.data
+    except ImportError:
+        raise UsageError("this needs Ray: pip install 'codectool[ray]'") from None
+    module: ModuleType = ray
+    return module
+
+
+def _resources(job: TokenizeJob) -> dict[str, int]:
+    return {"num_cpus": 1} if job.device == "cpu" else {"num_cpus": 1, "num_gpus": 1}
+
+
+def _absolute(job: TokenizeJob) -> TokenizeJob:
+    """Return a job that means the same whatever folder a worker is in."""
+    weights = None if job.weights is None else Path(_full(job.weights))
+    return replace(job, source=_full(job.source), target=_full(job.target), weights=weights)
+
+
+def _absolute_shard(shard: Shard) -> Shard:
+    def absolute(each: Input) -> Input:
+        place = each.place
+        if not place.path:
+            return each
+        name = _full(place.name) if place.row is not None and place.name else place.name
+        return replace(each, place=replace(place, path=_full(place.path), name=name))
+
+    return replace(shard, inputs=tuple(absolute(each) for each in shard.inputs))
+
+
+def _full(path: str | Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 (resolving would follow links)
