@@ -5,7 +5,7 @@ undisturbed run. The same command again must then complete with equal outputs, l
 file of a folder twice. Figures go to kills.csv.
 
 Live input is ended by SIGINT, SIGTERM or SIGHUP instead, while a program still writes to the pipe: the
-recording must be there, whole, with all that was written before, and the exit code be the signal's.
+recording must be there, whole, with all that was written before, and the exit code be that of the signal.
 
 The processes, workers too, are forked from ones that have imported torch already, and use a small model: so
 most kills meet them at work, not while they start.

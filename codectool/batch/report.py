@@ -98,7 +98,11 @@ class Report:
     @property
     def times_real_time(self) -> float:
         """Seconds of audio done in a second."""
-        return self.duration_s / max(time.perf_counter() - self._started_s, 1e-9)
+        return self.times_real_time_with(0.0)
+
+    def times_real_time_with(self, in_work_s: float) -> float:
+        """Return the same with those that are done of files in work."""
+        return (self.duration_s + in_work_s) / max(time.perf_counter() - self._started_s, 1e-9)
 
     def summary(self) -> str:
         """Return one line for a person."""

@@ -25,7 +25,7 @@ Record = Callable[[Outcome], None]  # told of every file as soon as something ha
 
 
 def run(job: BatchJob, plan: Plan, record: Record, moved: Callable[[float], None] | None = None) -> None:
-    """Do the plan, telling `record` what came of each file, until one shows that no other can be done.
+    """Do the plan, telling `record` what came of each file, until one shows that no more can.
 
     `moved` is told the seconds of audio that are done of the files in work. Raises WeightsError when there
     are no weights to encode with, and FileError when the target folder cannot be made; whatever is wrong with

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 SECONDS_IN_HOUR = 3600
-PROGRESS = "{percentage:3.0f} % |{bar}| {n_fmt} of {total_fmt} files{postfix}, {remaining} left"
 WORKERS_MAX = 60  # Windows waits for 63 at once
 MANY = "Folders and several inputs"
 FOR_ONE_TOO = ("skip_existing", "keep_suffix", "remove")
@@ -248,9 +247,9 @@ def _shown(
             move(0.0)
 
         def move(in_work_s: float) -> None:
-            done_s = report.duration_s + in_work_s
-            hours_a_second = report.times_real_time / SECONDS_IN_HOUR
-            bar.set_postfix_str(f"{done_s / SECONDS_IN_HOUR:.2f} h of audio, {hours_a_second:.2g} h a second")
+            done_h = (report.duration_s + in_work_s) / SECONDS_IN_HOUR
+            hours_a_second = report.times_real_time_with(in_work_s) / SECONDS_IN_HOUR
+            bar.set_postfix_str(f"{done_h:.2f} h of audio, {hours_a_second:.2g} h a second")
 
         yield record, move
 

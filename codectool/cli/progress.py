@@ -18,7 +18,7 @@ COLUMNS = 60
 NAME_COLUMNS = 20
 OF_KNOWN_LENGTH = "{desc} {percentage:3.0f} %, {n:.0f} of {total:.0f} s, {remaining} left"
 OF_UNKNOWN_LENGTH = "{desc} {n:.0f} s of audio in {elapsed}"
-OF_FILES = "{n_fmt} of {total_fmt} files, {remaining} left{postfix}"
+OF_FILES = "{n_fmt} of {total_fmt} files{postfix}, {remaining} left"
 
 
 @contextmanager

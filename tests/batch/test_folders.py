@@ -152,7 +152,7 @@ def test_a_terminal_gets_a_bar(codec: Codec, monkeypatch: pytest.MonkeyPatch) ->
     touch("in/a.wav", "out/a.ecdc")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     arguments = ["encode", "in", "out", "--skip-existing"]
-    assert "0/1" in codec(*arguments)[2]
+    assert "0 of 1 files" in codec(*arguments)[2]
     assert codec(*arguments, "-q")[2] == ""
 
 

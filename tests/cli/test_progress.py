@@ -46,11 +46,11 @@ def test_a_long_file_of_a_folder_moves(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     report = Report()
     with _shown(report, 2, False, False) as (record, move):
-        move(12.0)
-        assert "0 of 2 files, ? left, 0.00 h of audio" in capsys.readouterr().err
-        record(Outcome("a", "b", Status.DONE, 20.0, 100))
-        move(5.0)
-        assert "1 of 2 files, 00:00 left, 0.01 h of audio" in capsys.readouterr().err
+        move(36.0)
+        assert "0 of 2 files, 0.01 h of audio, " in capsys.readouterr().err
+        record(Outcome("a", "b", Status.DONE, 36.0, 100))
+        move(36.0)
+        assert "1 of 2 files, 0.02 h of audio, " in capsys.readouterr().err
 
 
 def test_workers_tell_how_far_a_file_has_come(
