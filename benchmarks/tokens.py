@@ -32,7 +32,7 @@ from codectool.audio.sink import open_sink
 RATE_HZ = 24_000
 SHORTEST_S, LONGEST_S = 1.0, 15.0
 CODEC = ("-m", "codectool")
-PEER_CLIPS = 10  # are enough to know how long the others would take
+PEER_CLIPS = 4  # are enough to know how long the others would take
 KILL_CLIPS = 48
 RAY_CLIPS = 60
 SHORT_S = 3.0  # the longest clips where time is not what is measured
