@@ -5,6 +5,9 @@ reproduces without its noise. The published decoder multiplies noise of its own 
 runs of it agree; here that noise is left out, which gives the mean of what it makes, the same at every time
 and place.
 
+Where attention has windows, the published code gives codes for all of the last one, and decodes them; here
+there are none for what is beyond the recording, and the last window is as short as what it holds.
+
 A frame of the stream is one code of the slowest codebook. The others have 2, 4 and 8 codes in it, which are
 levels of their own, in the order of time.
 """
@@ -23,7 +26,7 @@ from codectool.models.family import Family
 from codectool.nn.convolution import Pointwise
 from codectool.nn.dac_blocks import KERNEL, centred, decoder_block, encoder_block
 from codectool.nn.factorized import FactorizedQuantizer
-from codectool.nn.framing import Fold, Unfold, WholeHops
+from codectool.nn.framing import FilledUp, Fold, Unfold
 from codectool.nn.layer import Chain, Layer
 from codectool.nn.local_attention import LocalAttention
 from codectool.nn.snake import Snake
@@ -62,7 +65,7 @@ class Config:
 
     @property
     def whole_frames(self) -> int:
-        """Frames that a recording is filled up to a multiple of: those of whole windows."""
+        """Frames that the encoder fills a recording up to a multiple of: those of whole windows."""
         return math.lcm(self.steps, self.window or 1) // self.steps
 
     @property
@@ -84,8 +87,8 @@ class SnacCodec(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        filled = WholeHops(config.hop_samples, config.whole_frames)
-        self.encoder = Chain([filled, Chain(_encoder_parts(config)), Fold(config.steps)])
+        network = Chain([Chain(_encoder_parts(config)), Fold(config.steps)])
+        self.encoder = FilledUp(network, config.hop_samples, config.whole_frames)
         self.quantizer = FactorizedQuantizer(
             config.rows_per_codebook, config.codebook_size, config.codebook_dim, config.latent_dim
         )
@@ -93,8 +96,7 @@ class SnacCodec(nn.Module):
 
     def frames_for(self, samples: int) -> int:
         """Return how many frames so many samples make."""
-        whole = self.config.whole_frames
-        return -(-samples // (self.config.hop_samples * whole)) * whole
+        return -(-samples // self.config.hop_samples)
 
 
 def _encoder_parts(config: Config) -> list[Layer]:
@@ -131,11 +133,11 @@ NOISE = re.compile(r"decoder\.model\.\d+\.block\.2\.linear\.weight")
 CODEBOOK = re.compile(r"quantizer\.quantizers\.(\d+)\.codebook\.weight")
 RENAMINGS = (
     (r"^quantizer\.quantizers\.(\d+)\.(in|out)_proj\.", r"quantizer.project_\2.\1."),
-    (r"^(encoder)\.block\.", r"\1.parts.1.parts."),
+    (r"^(encoder)\.block\.", r"\1.inner.parts.0.parts."),
     (r"^(decoder)\.model\.", r"\1.parts.1.parts."),
     (r"\.to_qkv\.", ".queries_keys_values."),
     (r"\.to_out\.", ".out."),
-    (r"^((?:en|de)coder\.parts\.1\.parts\.\d+)\.block\.", r"\1.parts."),
+    (r"^((?:encoder\.inner\.parts\.0|decoder\.parts\.1)\.parts\.\d+)\.block\.", r"\1.parts."),
     (r"\.block\.(\d)\.", r".inner.parts.\1."),
 )
 PLAIN = re.compile(r"\.(?:norm|out|queries_keys_values|project_in\.\d+|project_out\.\d+)\.(?:weight|bias)$")

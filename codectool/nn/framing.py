@@ -12,23 +12,52 @@ from codectool.nn.layer import Layer, State
 
 
 class WholeHops(Layer):
-    """Pass `[batch, samples, channels]` on, with zeros behind its end up to a multiple of some hops."""
+    """Pass `[batch, samples, channels]` on, with zeros behind its end that make the last hop whole."""
 
-    def __init__(self, hop: int, hops: int = 1) -> None:
+    def __init__(self, hop: int) -> None:
         super().__init__()
         self.hop = hop
-        self.whole = hop * hops
-
-    def initial_state(self, batch: int) -> State:
-        return torch.zeros(1, dtype=torch.int64)  # samples since the last multiple
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        assert isinstance(state, Tensor)
-        return x, (state + x.shape[1]) % self.whole
+        return x, state
 
     def finish(self, rest: Tensor, state: State) -> Tensor:
-        assert isinstance(state, Tensor)
-        return F.pad(rest, (0, 0, 0, -(int(state) + rest.shape[1]) % self.whole))
+        return F.pad(rest, (0, 0, 0, -rest.shape[1] % self.hop))
+
+
+class FilledUp(Layer):
+    """Run a network over a signal that is filled up with zeros to a multiple of some of the network's hops.
+
+    One output step comes for every hop and for a last part of one, and none for zeros alone.
+    """
+
+    def __init__(self, inner: Layer, hop: int, hops: int) -> None:
+        super().__init__()
+        assert inner.ratio == Fraction(1, hop)
+        self.inner = inner
+        self.hop = hop
+        self.whole = hop * hops
+        self.ratio = inner.ratio
+        self.look_ahead = inner.look_ahead
+        self.receptive_field = inner.receptive_field
+
+    def initial_state(self, batch: int) -> State:
+        return torch.zeros(2, dtype=torch.int64), self.inner.initial_state(batch)  # samples and steps so far
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        counts, inner_state = state
+        y, inner_state = self.inner.step(x, inner_state)
+        assert isinstance(counts, Tensor)
+        return y, (counts + torch.tensor([x.shape[1], y.shape[1]]), inner_state)
+
+    def finish(self, rest: Tensor, state: State) -> Tensor:
+        counts, inner_state = state
+        assert isinstance(counts, Tensor)
+        samples, given = counts.tolist()
+        samples += rest.shape[1]
+        filled = F.pad(rest, (0, 0, 0, -samples % self.whole))
+        y = self.inner.finish(filled, inner_state)
+        return y[:, : -(-samples // self.hop) - given]
 
 
 class Fold(Layer):

@@ -37,5 +37,5 @@ class SnakeBeta(Layer):
 
 
 def _snake(x: Tensor, rate: Tensor, divisor: Tensor) -> Tensor:
-    sine = (x * rate).sin_()
-    return torch.addcmul(x, sine / (divisor + SMALLEST), sine)
+    squares = (x * rate).sin_().square_()
+    return torch.addcmul(x, squares, (divisor + SMALLEST).reciprocal())

@@ -11,7 +11,7 @@ from codectool.models.spectral import Config, build
 from codectool.nn.causal_seanet import Shape
 from codectool.nn.convolution import CausalConvolution, ConvNeXtBlock, Pointwise
 from codectool.nn.dac_blocks import decoder_block, encoder_block, residual_unit
-from codectool.nn.framing import Fold, Unfold, WholeHops
+from codectool.nn.framing import FilledUp, Fold, Unfold, WholeHops
 from codectool.nn.layer import Chain, Fork, Layer
 from codectool.nn.linear import pack
 from codectool.nn.local_attention import LocalAttention
@@ -97,7 +97,8 @@ LAYERS = {
     "transformer": (lambda: TransformerBlock(16, 2, 24, window=7), 16),
     "transformer_gated": (lambda: TransformerBlock(16, 2, 24, window=7, head_dim=4, gated=True), 16),
     "local_attention": (lambda: LocalAttention(64, window=6), 64),
-    "whole_hops": (lambda: WholeHops(4, hops=3), 2),
+    "whole_hops": (lambda: WholeHops(4), 2),
+    "filled_up": (lambda: FilledUp(Fold(4), hop=4, hops=3), 2),
     "fold": (lambda: Fold(3), 2),
     "unfold": (lambda: Unfold(3), 6),
     "mimi_encoder": (lambda: mimi.build(mimi.Config(**vars(SMALL_MIMI))).encoder, 1),

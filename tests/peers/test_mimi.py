@@ -127,18 +127,18 @@ def ours(published: Mapping[str, Tensor], config: Config = SMALL) -> MimiCodec:
     return codec
 
 
-def random_moshi() -> Any:
+def random_moshi(config: Config = SMALL) -> Any:
     """Return moshi's model with random weights."""
     torch.manual_seed(0)
-    model = moshi_mimi().eval()
+    model = moshi_mimi(config).eval()
     fill(model)
     for name, parameter in model.named_parameters():
         if name.endswith(".scale"):
             nn.init.normal_(parameter, mean=0.4, std=0.1)
     for quantizer in (model.quantizer.rvq_first, model.quantizer.rvq_rest):
-        books = draw_codebooks(torch.randn(500, SMALL.codebook_dim), [SMALL.codebook_size] * quantizer.n_q)
+        books = draw_codebooks(torch.randn(500, config.codebook_dim), [config.codebook_size] * quantizer.n_q)
         for layer, book in zip(quantizer.vq.layers, books, strict=True):
-            usage = torch.rand(SMALL.codebook_size) + 0.5
+            usage = torch.rand(config.codebook_size) + 0.5
             layer._codebook.cluster_usage.copy_(usage)
             layer._codebook.embedding_sum.copy_(book * usage[:, None])
             layer._codebook._initialized.fill_(1)
