@@ -37,7 +37,8 @@ def inverse_real_fourier(real: Tensor, imaginary: Tensor) -> Tensor:
         even, odd = real @ (angles.cos() * scale), imaginary @ (angles[:, 1:half].sin() * scale)
         inside = even[..., 1:half]
         return torch.cat((even[..., :1], inside - odd, even[..., half:], (inside + odd).flip(-1)), dim=-1)
-    return torch.fft.irfft(torch.complex(real, imaginary), norm="ortho")
+    signal: Tensor = torch.fft.irfft(torch.complex(real, imaginary), norm="ortho")
+    return signal
 
 
 def _angles(samples: int) -> Tensor:
