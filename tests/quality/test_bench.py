@@ -49,7 +49,8 @@ def test_the_command_prints_lines_or_json(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(bench, "bench", lambda job: (jobs.append(job), found)[1])
     arguments = ["bench", "--seconds", "2", "--threads", "3", "--precision", "float32"]
     lines = CliRunner().invoke(cli, arguments, catch_exceptions=False).stdout.splitlines()
-    assert [line.split() for line in lines] == [
+    assert "█" in lines[3]  # a bar beside the number
+    assert [line.rstrip("█▏▎▍▌▋▊▉ ").split() for line in lines] == [
         ["model", "base_24khz"],
         ["audio", "s", "2"],
         ["encode,", "ms", "a", "second", "of", "audio:"],
