@@ -49,14 +49,15 @@ def test_the_command_prints_lines_or_json(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(bench, "bench", lambda job: (jobs.append(job), found)[1])
     arguments = ["bench", "--seconds", "2", "--threads", "3", "--precision", "float32"]
     lines = CliRunner().invoke(cli, arguments, catch_exceptions=False).stdout.splitlines()
+    block = next(character for character in ("█", "#") if character in lines[3])
     assert [line.split() for line in lines] == [
         ["model", "base_24khz"],
         ["audio", "s", "2"],
         ["encode,", "ms", "a", "second", "of", "audio:"],
-        ["network", "3.000", "75", "%"],
-        ["rvq", "1.000", "25", "%"],
+        ["network", "3.000", "75", "%", 30 * block],
+        ["rvq", "1.000", "25", "%", 10 * block],
         ["decode,", "ms", "a", "second", "of", "audio:"],
-        ["write", "2.000", "100", "%"],
+        ["write", "2.000", "100", "%", 40 * block],
     ]
     assert jobs == [BenchJob(duration_s=2, threads=3, precision="float32")]
     text = CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False).stdout
