@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from codectool.quality.table import Row, shown_metrics
 
 UNCODED = UncodedCodec().name
 SUFFIXES = (".png", ".svg", ".pdf")
+MARKS = "osD^v<>"  # codecs differ in more than their colour
 
 
 def check_plot(path: Path) -> None:
@@ -27,7 +29,7 @@ def check_plot(path: Path) -> None:
 
 
 def draw_plot(rows: Sequence[Row], suffix: str) -> bytes:
-    """Draw each metric against the actual rate, a column a kind and a line a codec.
+    """Draw each metric against the actual rate, a column a metric, a row a kind and a line a codec.
 
     Returns the bytes of a picture file of the format that `suffix`, one of SUFFIXES, stands for.
     """
@@ -39,33 +41,33 @@ def draw_plot(rows: Sequence[Row], suffix: str) -> bytes:
 def draw_figure(rows: Sequence[Row]) -> Any:
     """Return the figure: rates on a logarithmic axis; what is not coded is a level, without a rate."""
     figures: Any = importlib.import_module("matplotlib.figure")
-    tickers: Any = importlib.import_module("matplotlib.ticker")
     kinds = list(dict.fromkeys(row.kind for row in rows))
     codecs = list(dict.fromkeys(row.codec for row in rows))
     metrics = shown_metrics(rows)
-    size_inches = (4 * len(kinds), 2.6 * len(metrics))
-    figure = figures.Figure(figsize=size_inches, layout="constrained")
-    panels = figure.subplots(len(metrics), len(kinds), sharex=True, sharey="row", squeeze=False)
-    for line, metric in enumerate(metrics):
-        panels[line][0].set_ylabel(metric.title)
-        for column, kind in enumerate(kinds):
-            for codec in codecs:
-                points = [
-                    ((row.actual_bps or 0) / 1000, row.means[metric.key].value)
-                    for row in rows
-                    if (row.kind, row.codec) == (kind, codec) and row.means[metric.key].value is not None
-                ]
-                if not points:
-                    continue
-                if codec == UNCODED:
-                    panels[line][column].axhline(points[0][1], color="0.5", linestyle="--", label=codec)
-                else:
-                    panels[line][column].plot(*zip(*points, strict=True), marker="o", label=codec)
-    for column, kind in enumerate(kinds):
-        panels[0][column].set_title(kind)
-        panels[-1][column].set_xlabel("kbps as written")
-    axis = panels[0][0]
-    axis.set_xscale("log", base=2)  # of all, for they share it
-    axis.xaxis.set_major_formatter(tickers.StrMethodFormatter("{x:g}"))
-    axis.legend()
+    figure = figures.Figure(figsize=(3.4 * len(metrics), 3.1 * len(kinds)), layout="constrained")
+    panels = figure.subplots(len(kinds), len(metrics), sharex=True, sharey="col", squeeze=False)
+    for kind, line in zip(kinds, panels, strict=True):
+        for metric, panel in zip(metrics, line, strict=True):
+            for codec, mark in zip(codecs, cycle(MARKS)):
+                found = [row for row in rows if (row.kind, row.codec) == (kind, codec)]
+                _draw_codec(panel, codec, mark, found, metric.key)
+            panel.grid(alpha=0.3)
+            panel.spines[["top", "right"]].set_visible(False)
+            panel.set_title(metric.title if len(kinds) == 1 else f"{metric.title}, {kind}")
+    for panel in panels[-1]:
+        panel.set_xlabel("kbps as written")
+    first = panels[0][0]
+    first.set_xscale("log", base=2)  # of all, for they share it
+    first.xaxis.set_major_formatter(importlib.import_module("matplotlib.ticker").StrMethodFormatter("{x:g}"))
+    first.legend(frameon=False)
     return figure
+
+
+def _draw_codec(panel: Any, codec: str, mark: str, rows: Sequence[Row], key: str) -> None:
+    """Draw one codec's line into one panel, if it has any points there."""
+    means = [(row.actual_bps or 0, row.means[key].value) for row in rows]
+    points = [(rate_bps / 1000, value) for rate_bps, value in means if value is not None]
+    if points and codec == UNCODED:
+        panel.axhline(points[0][1], color="0.5", linestyle="--", label=codec)
+    elif points:
+        panel.plot(*zip(*points, strict=True), marker=mark, label=codec)
