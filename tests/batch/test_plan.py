@@ -84,7 +84,7 @@ def test_two_files_that_would_become_one_are_refused() -> None:
     made = plan(encode_job(recursive=True))
     assert [Path(name).name for name, _ in made.refused] == ["b.flac", "b.wav"]
     flac, wav, coded = (Path("sub", f"b.{suffix}") for suffix in ("flac", "wav", "ecdc"))
-    words = f"{flac} and {wav} would both become {coded}: see --keep-suffix"
+    words = f"{flac} and {wav} would both become {coded}: see `keep_suffix`"
     assert {str(error) for _, error in made.refused} == {words}
     assert [Path(item.source).name for item in made.items] == ["a.wav", "c.wav"]
     kept = planned(encode_job(recursive=True, keep_suffix=True))
