@@ -64,15 +64,19 @@ def write_clips(folder: Path, count: int, longest_s: float = LONGEST_S) -> float
     return float(seconds.sum())
 
 
-def codec(*arguments: object) -> float:
-    """Run a command; return the seconds that it took. Exits when it fails."""
+def codec(*arguments: object) -> tuple[float, float]:
+    """Run a command; return its time, and that of all its processes on any core. Exits when it fails."""
     started_s = time.perf_counter()
-    subprocess.run([sys.executable, *CODEC, *map(str, arguments)], check=True, capture_output=True)
-    return time.perf_counter() - started_s
+    command = [sys.executable, *CODEC, *map(str, arguments), "-q"]
+    process = os.posix_spawn(sys.executable, command, os.environ)
+    _, status, usage = os.wait4(process, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)}: failed")
+    return time.perf_counter() - started_s, usage.ru_utime + usage.ru_stime
 
 
-def encodec_seconds(paths: list[Path]) -> float:
-    """Encode clips by the published EnCodec, one by one on all cores; return the seconds that it took."""
+def encodec_seconds(paths: list[Path]) -> tuple[float, float]:
+    """Encode clips by the published EnCodec, one by one; return its time, and that on any core."""
     import torch
 
     from codectool.audio.source import open_source
@@ -80,26 +84,37 @@ def encodec_seconds(paths: list[Path]) -> float:
 
     model = reference_package().EncodecModel.encodec_model_24khz(pretrained=False).eval()
     model.set_target_bandwidth(6.0)
-    started_s = time.perf_counter()
+    started_s, started_core_s = time.perf_counter(), time.process_time()
     for path in paths:
         with open_source(path) as source, torch.inference_mode():
             audio = np.concatenate(list(source.blocks()), axis=1)
             model.encode(torch.from_numpy(audio)[None])
-    return time.perf_counter() - started_s
+    return time.perf_counter() - started_s, time.process_time() - started_core_s
 
 
 def speed(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]:
     """Yield hours of audio a second, of whole commands."""
     clips = folder / "clips"
     audio_s = write_clips(clips, arguments.count)
-    yield ["way", "clips", "audio_hours", "processes", "wall_s", "audio_hours_per_s", "times_real_time"]
+    yield [
+        "way",
+        "clips",
+        "audio_hours",
+        "processes",
+        "wall_s",
+        "core_s",
+        "audio_hours_per_s",
+        "audio_s_per_core_s",
+    ]
 
-    def row(way: str, count: int, seconds: float, processes: int, wall_s: float) -> list[object]:
-        hours = seconds / 3600
-        rates = round(hours / wall_s, 4), round(seconds / wall_s, 1)
-        return [way, count, round(hours, 3), processes, round(wall_s, 2), *rates]
+    def row(
+        way: str, count: int, seconds: float, processes: int, times_s: tuple[float, float]
+    ) -> list[object]:
+        hours, (wall_s, core_s) = seconds / 3600, times_s
+        rates = round(hours / wall_s, 4), round(seconds / core_s, 1)
+        return [way, count, round(hours, 3), processes, round(wall_s, 2), round(core_s, 2), *rates]
 
-    ways: dict[str, Callable[[], float]] = {
+    ways: dict[str, Callable[[], tuple[float, float]]] = {
         "codec tokenize": lambda: codec(
             "tokenize", clips, folder / "out", "-f", "--shard-items", arguments.count // 8
         ),
@@ -150,8 +165,8 @@ def kills(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]
     """Yield for each run how often it was killed until it was done, and whether its files are the same."""
     clips = folder / "clips"
     write_clips(clips, KILL_CLIPS, SHORT_S)
-    options = ("--shard-items", "4", "--jobs", "2", "-q")
-    whole_s = codec("tokenize", clips, folder / "undisturbed", *options)
+    options = ("--shard-items", "4", "--jobs", "2")
+    whole_s, _ = codec("tokenize", clips, folder / "undisturbed", *options)
     expected = _files(folder / "undisturbed")
     draw = random.Random(0)
     killed = 0
@@ -173,7 +188,7 @@ def kills(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]
 
 def _ends(command: tuple[str, ...], after_s: float) -> bool:
     """Start a command and kill all its processes after so long; tell whether it had ended by itself."""
-    process = subprocess.Popen([sys.executable, *CODEC, *command], start_new_session=True)
+    process = subprocess.Popen([sys.executable, *CODEC, *command, "-q"], start_new_session=True)
     try:
         if process.wait(after_s):
             raise SystemExit(f"{' '.join(command)}: failed")
@@ -197,10 +212,10 @@ def ray(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]:
     small = _weights(folder, arguments.small)
     common = ("tokenize", clips, folder / "out", "-f", "--shard-items", 10, *small)
     yield ["way", "workers", "clips", "wall_s", "times_real_time", "overhead_ms_per_clip"]
-    alone_s = codec(*common, "--jobs", 1)
+    alone_s, _ = codec(*common, "--jobs", 1)
     yield ["here", 1, RAY_CLIPS, round(alone_s, 2), round(audio_s / alone_s, 1), ""]
     for workers in (1, 2, 4):
-        wall_s = codec(*common, "--runner", "ray", "--jobs", workers)
+        wall_s, _ = codec(*common, "--runner", "ray", "--jobs", workers)
         overhead_ms = round((wall_s - alone_s) / RAY_CLIPS * 1000, 1) if workers == 1 else ""
         yield ["ray", workers, RAY_CLIPS, round(wall_s, 2), round(audio_s / wall_s, 1), overhead_ms]
 
