@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from codectool.errors import WeightsError
+from codectool.errors import FileError, WeightsError
 from codectool.files.inputs import open_file
 from codectool.files.outputs import open_atomic
 from codectool.files.streams import as_file_error
@@ -147,6 +147,9 @@ def _convert_folder(job: ImportJob) -> Installed:
     entry = find(job.name or GRAPHS_MODEL)
     if not entry.parts:
         raise WeightsError(f"{job.source}: is a folder, and {entry.name} is published as one file: name that")
+    names = {PurePosixPath(part.url).name for part in entry.parts}
+    if job.name is None and not any((job.source / name).exists() for name in names):
+        raise FileError(f"{job.source}: is a folder; name a file")
     graphs = {path.name: path for path in job.source.iterdir()}
     origin = {"source": job.source.name}
     if job.target is not None:

@@ -112,12 +112,14 @@ def test_an_unknown_model_names_the_known() -> None:
 
 def test_rates_never_exceed_what_was_asked() -> None:
     for entry in MODELS.values():
-        for rate_bps in range(int(entry.level_bps), int(entry.level_bps * entry.levels), 331):
-            levels = entry.levels_for(rate_bps)
-            assert levels * entry.level_bps <= rate_bps < (levels + 1) * entry.level_bps
-        for rate_bps in (0, entry.level_bps - 1, entry.level_bps * (entry.levels + 1)):
-            with pytest.raises(UsageError, match=f"{entry.level_bps / 1000:g}, "):
-                entry.levels_for(rate_bps)
+        rates_bps = entry.rates_bps()
+        above_bps = (*rates_bps[1:], rates_bps[-1] + entry.level_bps)
+        for levels, rate_bps, next_bps in zip(entry.level_choices, rates_bps, above_bps, strict=True):
+            for asked_bps in (rate_bps, (rate_bps + next_bps) / 2, next_bps - 0.1):
+                assert entry.levels_for(asked_bps) == levels
+        for asked_bps in (0, rates_bps[0] - 1, rates_bps[-1] + entry.level_bps):
+            with pytest.raises(UsageError, match=f"{rates_bps[0] / 1000:g}, "):
+                entry.levels_for(asked_bps)
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta", "cuda:99"])

@@ -164,7 +164,7 @@ def test_files_of_other_segments_are_refused(
     with coded.open("wb") as file:
         writer = Writer(file, Header(model.entry.name, bytes(8), *numbers, scaled=True))
         writer.write_codes(np.zeros((streams, 3, frames), np.uint16), 1.0)
-        writer.finish(0)
+        writer.finish(frames * HOP_SAMPLES)
     job = DecodeJob(str(coded), str(tmp_path / "out.wav"))
     if (frames, streams) == (20, 1):
         decode(job, loader=lambda *_: model)
