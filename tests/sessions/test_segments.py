@@ -43,6 +43,7 @@ def model() -> LoadedModel:
     codec.quantizer.set_codebooks(torch.randn(3, 16, 8))
     entry = replace(
         find("encodec_48khz"),
+        name="small_segments",
         hop_samples=HOP_SAMPLES,
         levels=3,
         codebook_size=16,
@@ -165,7 +166,7 @@ def test_files_of_other_segments_are_refused(
         writer = Writer(file, Header(model.entry.name, bytes(8), *numbers, scaled=True))
         writer.write_codes(np.zeros((streams, 3, frames), np.uint16), 1.0)
         writer.finish(frames * HOP_SAMPLES)
-    job = DecodeJob(str(coded), str(tmp_path / "out.wav"))
+    job = DecodeJob(str(coded), str(tmp_path / "out.wav"), model=model.entry.name)
     if (frames, streams) == (20, 1):
         decode(job, loader=lambda *_: model)
         return
