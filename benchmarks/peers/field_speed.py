@@ -24,7 +24,7 @@ from codectool.nn.layer import Layer
 from tests.peers import test_dac, test_mimi, test_snac
 from tests.peers.random_weights import noise
 
-ROUNDS = 2
+ROUNDS = 4
 BLOCK_S = 1.0
 
 
@@ -80,7 +80,7 @@ def snac_sides() -> tuple[Side, Side]:
 
 # of each model: both sides, its rate, and how many frames are coded
 CASES: dict[str, tuple[Callable[[], tuple[Side, Side]], int, int]] = {
-    "mimi": (mimi_sides, 24_000, 125 * 1920 // 2),
+    "mimi": (mimi_sides, 24_000, 60 * 1920),
     "snac_24khz": (snac_sides, 24_000, 60 * 2048),
     "dac_44khz": (dac_sides, 44_100, 172 * 512),
 }

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from codectool.nn.layer import Layer, State
 from codectool.nn.linear import Packable, PackedLinear, has_operators
 
+WIDE = 512  # from this many channels on, one product of windows is as fast, and of few steps far faster
+
 
 class ZeroPaddedConvolution(Layer, Packable):
     """Convolve `[batch, time, inputs]`; every `stride` steps give one, and a last part of a stride none.
@@ -52,10 +54,11 @@ class ZeroPaddedConvolution(Layer, Packable):
 
     def pack(self, dtype: torch.dtype) -> None:
         weight = self.convolution.weight
-        if weight.shape[2] == 1 and self.convolution.groups == 1:
-            self._matrix = PackedLinear(weight[:, :, 0], _bias(self.convolution))
-        elif weight.shape[0] == 1:  # all taps of one output are as many outputs of a product
-            self._matrix = PackedLinear(weight[0].T, weight.new_zeros(weight.shape[2]))
+        outputs, inputs, kernel = weight.shape
+        if self.convolution.groups == 1 and outputs > 1 and (kernel == 1 or inputs >= WIDE):
+            self._matrix = PackedLinear(weight.transpose(1, 2).flatten(1), _bias(self.convolution))
+        elif outputs == 1:  # all taps of one output are as many outputs of a product
+            self._matrix = PackedLinear(weight[0].T, weight.new_zeros(kernel))
         elif has_operators():
             places = [0, 0], [1, self.stride], [1, self.dilation], self.convolution.groups
             picture = [
@@ -113,8 +116,14 @@ class ZeroPaddedConvolution(Layer, Packable):
 
     def _one_product(self, extended: Tensor, count: int) -> Tensor:
         assert self._matrix is not None
-        if self.span == 1:
-            return self._matrix(extended[:, : count * self.stride : self.stride])
+        if self.convolution.out_channels > 1:
+            batch, length, inputs = extended.shape
+            kernel = self.convolution.kernel_size[0]
+            windows = extended.contiguous().as_strided(
+                (batch, count, kernel, inputs),
+                (length * inputs, self.stride * inputs, self.dilation * inputs, 1),
+            )
+            return self._matrix(windows.reshape(batch, count, kernel * inputs))
         assert self.stride == 1
         taps, bias = self._matrix(extended), self.convolution.bias
         y = taps.new_zeros(len(taps), count) if bias is None else bias.expand(len(taps), count)
