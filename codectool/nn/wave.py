@@ -69,6 +69,8 @@ class WaveNumbers(_Transform):
         self.register_buffer("bin_weights", bins.repeat(2), persistent=False)
 
     def forward(self, spectrum: Tensor) -> Tensor:
+        if spectrum.shape[-2] == 0:  # no frames, of which torch refuses a transform
+            return spectrum.new_zeros(*spectrum.shape[:-1], self.kept + OTHERS)
         power = (spectrum * self.bin_weights).square().sum(-1, keepdim=True)
         loudness = (power + QUIETEST**2).sqrt()
         shape = inverse_real_fourier(*spectrum.chunk(2, dim=-1)) @ self.matrix() * self.weights / loudness
@@ -83,6 +85,8 @@ class WaveSpectrum(_Transform):
     """
 
     def forward(self, numbers: Tensor) -> Tensor:
+        if numbers.shape[-2] == 0:
+            return numbers.new_zeros(*numbers.shape[:-1], 2 * (self.hop + 1))
         shape = numbers[..., :-OTHERS] / self.weights * log_loudness_of(numbers).exp()
         return torch.cat(real_fourier(shape @ self.matrix().T), dim=-1)
 

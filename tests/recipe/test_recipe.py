@@ -168,7 +168,7 @@ def test_train_stops_saves_resumes_and_exports(
     config = dataclasses.replace(
         train.Config(), encoder_width=8, decoder_width=8, encoder_blocks=1, decoder_blocks=1
     )
-    monkeypatch.setattr(train, "Config", lambda: config)
+    monkeypatch.setattr(train, "Config", lambda **values: dataclasses.replace(config, **values))
     options = train.Options([manifest], cache, tmp_path / "run", minutes=0.5 + 2 / 60, batch=4)
     options.adversarial = adversarial
     trainer = train.Trainer(options)

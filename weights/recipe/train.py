@@ -70,7 +70,7 @@ class Trainer:
             return build(Config())
         if path.suffix == ".safetensors":
             return load_codec(path)
-        return build(Config(**torch.load(path, weights_only=True)["config"]))
+        return build(Config(**torch.load(path, map_location="cpu", weights_only=True)["config"]))
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint of this script, or from shipped weights (moments are then built anew)."""
