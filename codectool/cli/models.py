@@ -48,9 +48,9 @@ def models(context: click.Context, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from codectool.models.registry import MODELS
+    from codectool.models.registry import known_models as all_models
 
-    known = [_facts(entry) for entry in MODELS.values()]
+    known = [_facts(entry) for entry in all_models()]
     for line in map(json.dumps, known) if as_json else _table(known):
         show(line)
 

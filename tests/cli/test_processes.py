@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -161,25 +160,6 @@ def test_closed_streams(
         "in.ecdc",
         *(["out.ecdc"] if code == 0 else []),
     }
-
-
-def test_an_interrupt_leaves_nothing_behind(process: Process, folder: Path) -> None:
-    encoding = process("encode", "-", "out.ecdc", "--raw", "s16le", "--rate", "24000", "--channels", "1")
-    assert encoding.stdin is not None
-    assert encoding.stderr is not None
-    encoding.stdin.write(bytes(2 * 24_000 * 3))
-    encoding.stdin.flush()
-    part = folder / ".out.ecdc.part"
-    deadline_s = time.monotonic() + WAIT_S
-    while not (part.exists() and part.stat().st_size > 700):  # a packet: it is in the midst of the recording
-        assert time.monotonic() < deadline_s
-        assert encoding.poll() is None
-        time.sleep(0.02)
-    encoding.send_signal(signal.SIGINT)
-    assert encoding.wait(WAIT_S) == 130  # with the pipe still open
-    _, said = encoding.communicate(timeout=WAIT_S)
-    assert said == b"codec: interrupted\n"
-    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(

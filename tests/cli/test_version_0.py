@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from codectool.batch import BatchJob, Item, Status
 from codectool.batch.resume import Resumer
@@ -64,7 +66,7 @@ def test_entropy_coded_files_need_their_language_model(codec: Codec) -> None:
 
 
 def test_a_folder_knows_its_version_0_files(folder: Path) -> None:
-    Path("a.wav").touch()
+    soundfile.write("a.wav", np.zeros(HEADER.total_samples), HEADER.model_rate_hz)
     Path("a.ecdc").write_bytes(make_file_v0(HEADER, make_codes_v0(HEADER)))
     job = EncodeJob("in", "out", model="encodec_24khz", container="v0")
     item = Item("a.wav", "a.ecdc")
