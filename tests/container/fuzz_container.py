@@ -195,7 +195,9 @@ def check(data: bytes, sample: Sample | None, thorough: bool) -> str:
     assert succeeds(lambda: scan(io.BytesIO(data)).complete) == (verdict == "read"), "verify differs"
     if succeeds(lambda: codes_of(Reader(io.BytesIO(data))) is not None):
         assert verdict == "read", "codes of a damaged file are given"
-    for event in events if sample else []:
+    # With its own header lost, what was spliced in of another file is a file of its own behind foreign bytes.
+    is_other = sample is not None and reader is not None and reader.header != sample.header
+    for event in events if sample and not is_other else []:
         if isinstance(event, Audio):
             end = event.first_frame + event.codes.shape[2]
             assert np.array_equal(event.codes, sample.codes[:, :, event.first_frame : end]), "wrong codes"
