@@ -40,6 +40,10 @@ def main() -> None:
         sys.stdout.flush()
     except OSError:  # told already; Python would try again at its end, and have the last word
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if code == SIGNALLED + signal.SIGINT:
+        # Python would die of the signal, and lose this code, where it came while eval() ran in an import.
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

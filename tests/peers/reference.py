@@ -47,11 +47,14 @@ def is_installed() -> bool:
 
 def reference_package() -> Any:
     """Return the package `encodec`; without torchaudio a stub takes its place, and reading files fails."""
-    if "torchaudio" not in sys.modules and importlib.util.find_spec("torchaudio") is None:
+    is_stub = "torchaudio" not in sys.modules and importlib.util.find_spec("torchaudio") is None
+    if is_stub:
         sys.modules["torchaudio"] = ModuleType("torchaudio")
     import encodec
     import encodec.compress
 
+    if is_stub:  # other packages ask whether it is there
+        del sys.modules["torchaudio"]
     return encodec
 
 

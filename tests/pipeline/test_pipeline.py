@@ -229,4 +229,4 @@ def test_tags_of_a_pipe_reach_a_wav(tmp_path: Path, small_model: LoadedModel) ->
         with open_source(tmp_path / name) as back:
             assert sum(block.shape[1] for block in back.blocks()) == 30_000
             assert back.tags == (tags if kept else {})
-        assert bool(result.notes) != kept
+        assert bool(result.warnings) != kept
