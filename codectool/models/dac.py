@@ -13,10 +13,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
-from codectool.models.family import Family
+from codectool.models.family import Family, stacked_codebooks
 from codectool.nn.convolution import Pointwise
 from codectool.nn.dac_blocks import KERNEL, centred, decoder_block, encoder_block
 from codectool.nn.factorized import FactorizedQuantizer
@@ -162,12 +161,8 @@ def own_dac(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif PROJECTION.fullmatch(key) and value.dim() == 3:
             value = value.squeeze(2)
         state[name] = value
-    if sorted(codebooks) != list(range(len(codebooks))):
-        raise ValueError(f"a codebook is missing, for its last is that of level {max(codebooks)}")
-    if len({codebook.shape for codebook in codebooks.values()}) > 1:
-        raise ValueError("its codebooks are not all of one size")
     if codebooks:
-        state["quantizer.codebooks"] = torch.stack([codebooks[level] for level in range(len(codebooks))])
+        state["quantizer.codebooks"] = stacked_codebooks(codebooks)
     return state
 
 

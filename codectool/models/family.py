@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from codectool.engines.torch_engine import Codec
@@ -34,3 +35,15 @@ class Family:
     build: Callable[[Any], Codec]
     published: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
     bears_bfloat16: bool = False
+
+
+def stacked_codebooks(codebooks: Mapping[int, Tensor]) -> Tensor:
+    """Return the codebooks of a checkpoint `[levels, entries, dim]`, from one a level, at least one.
+
+    ValueError when one is missing, or they are not all of one size.
+    """
+    if sorted(codebooks) != list(range(len(codebooks))):
+        raise ValueError(f"a codebook is missing, for its last is that of level {max(codebooks)}")
+    if len({codebook.shape for codebook in codebooks.values()}) > 1:
+        raise ValueError("its codebooks are not all of one size")
+    return torch.stack([codebooks[level] for level in range(len(codebooks))])
