@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,31 @@ class Codec(Protocol):
         ...
 
 
+@runtime_checkable
+class StagedCodec(Protocol):
+    """A codec of which few levels need less.
+
+    Attributes:
+        stages: the numbers of levels up to which one part of it serves, rising; the last is all of them.
+    """
+
+    stages: tuple[int, ...]
+
+    def at(self, levels: int) -> Codec:
+        """Return the part that codes so many levels."""
+        ...
+
+
+def part_for(codec: Codec, levels: int) -> Codec:
+    """Return what is needed of a codec for so many levels."""
+    return codec.at(levels) if isinstance(codec, StagedCodec) else codec
+
+
+def whole(codec: Codec) -> Codec:
+    """Return what is needed of a codec for all of its levels."""
+    return codec.at(codec.stages[-1]) if isinstance(codec, StagedCodec) else codec
+
+
 @contextmanager
 def on_threads(count: int) -> Iterator[None]:
     """Have torch use so many threads, and give the caller's number of threads back."""
@@ -71,7 +96,7 @@ class TorchEncoder:
         self.device = device
         self.channels = channels
         self.hop_samples = hop_samples
-        layer = codec.encoder
+        layer = whole(codec).encoder
         self.look_ahead_samples = layer.look_ahead
         self.receptive_field_samples = layer.receptive_field
         self.first_push_samples = layer.first_push
@@ -80,24 +105,22 @@ class TorchEncoder:
         return self.codec.frames_for(samples)
 
     def initial_state(self, batch: int) -> State:
-        return self.codec.encoder.initial_state(batch)
+        return None  # the layers' own, once it is known how many levels there are
 
     def step(self, audio: AudioBatch, state: State, levels: int) -> tuple[CodesBatch, State]:
+        part = part_for(self.codec, levels)
         with inference():
-            latents, state = self.codec.encoder.step(self._tensor(audio), state)
-            return self._codes(latents, levels), state
+            latents, state = part.encoder.step(self._tensor(audio), _begun(part.encoder, state, len(audio)))
+            return _codes(part, latents, levels), state
 
     def finish(self, audio: AudioBatch, state: State, levels: int) -> CodesBatch:
+        part = part_for(self.codec, levels)
         with inference():
-            return self._codes(self.codec.encoder.finish(self._tensor(audio), state), levels)
+            state = _begun(part.encoder, state, len(audio))
+            return _codes(part, part.encoder.finish(self._tensor(audio), state), levels)
 
     def _tensor(self, audio: AudioBatch) -> Tensor:
         return torch.from_numpy(audio).to(self.device).transpose(1, 2)
-
-    def _codes(self, latents: Tensor, levels: int) -> CodesBatch:
-        if latents.shape[1] == 0:
-            return np.zeros((len(latents), levels, 0), np.uint16)
-        return self.codec.quantizer.encode(latents, levels).cpu().numpy().astype(np.uint16)
 
 
 class TorchDecoder:
@@ -108,26 +131,30 @@ class TorchDecoder:
         self.device = device
         self.channels = channels
         self.hop_samples = hop_samples
-        layer = codec.decoder
+        layer = whole(codec).decoder
         self.latency_samples = layer.latency
         self.look_ahead_frames = layer.look_ahead
         self.receptive_field_frames = layer.receptive_field
         self.first_push_frames = layer.first_push
 
     def initial_state(self, batch: int) -> State:
-        return self.codec.decoder.initial_state(batch)
+        return None  # as in the encoder
 
     def step(self, codes: CodesBatch, state: State) -> tuple[AudioBatch, State]:
+        part = part_for(self.codec, codes.shape[1])
         with inference():
-            audio, state = self.codec.decoder.step(self._latents(codes), state)
+            state = _begun(part.decoder, state, len(codes))
+            audio, state = part.decoder.step(self._latents(part, codes), state)
             return _array(audio), state
 
     def finish(self, codes: CodesBatch, state: State) -> AudioBatch:
+        part = part_for(self.codec, codes.shape[1])
         with inference():
-            return _array(self.codec.decoder.finish(self._latents(codes), state))
+            state = _begun(part.decoder, state, len(codes))
+            return _array(part.decoder.finish(self._latents(part, codes), state))
 
-    def _latents(self, codes: CodesBatch) -> Tensor:
-        return self.codec.quantizer.decode(torch.from_numpy(codes.astype(np.int64)).to(self.device))
+    def _latents(self, part: Codec, codes: CodesBatch) -> Tensor:
+        return part.quantizer.decode(torch.from_numpy(codes.astype(np.int64)).to(self.device))
 
 
 class TorchSegments:
@@ -154,3 +181,13 @@ class TorchSegments:
 def _array(audio: Tensor) -> AudioBatch:
     array: AudioBatch = audio.transpose(1, 2).float().cpu().numpy()
     return array
+
+
+def _begun(layer: Layer, state: State, batch: int) -> State:
+    return layer.initial_state(batch) if state is None else state
+
+
+def _codes(part: Codec, latents: Tensor, levels: int) -> CodesBatch:
+    if latents.shape[1] == 0:
+        return np.zeros((len(latents), levels, 0), np.uint16)
+    return part.quantizer.encode(latents, levels).cpu().numpy().astype(np.uint16)

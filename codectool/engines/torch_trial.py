@@ -7,12 +7,14 @@ and for few differ, noise shows it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from codectool.engines.torch_engine import Codec
+from codectool.engines.torch_engine import Codec, StagedCodec
+from codectool.nn.column_quantizer import ColumnQuantizer
 from codectool.nn.layer import Chain, Layer, State
 from codectool.nn.quantizer import ResidualVectorQuantizer
 
@@ -30,26 +32,43 @@ def blocks_join(codec: Codec, channels: int) -> bool:
     unbounded reach, for those that look ahead, and for quantizers whose scores are not known. Takes some
     20 ms.
     """
-    encoder, decoder, quantizer = codec.encoder, codec.decoder, codec.quantizer
-    if encoder.receptive_field is None or decoder.receptive_field is None:
+    parts = [codec.at(levels) for levels in codec.stages] if isinstance(codec, StagedCodec) else [codec]
+    return all(_joins(part, channels) for part in parts)
+
+
+def _joins(codec: Codec, channels: int) -> bool:
+    encoder, decoder = codec.encoder, codec.decoder
+    searches = _residual_quantizers(codec)
+    if not searches or encoder.receptive_field is None or decoder.receptive_field is None:
         return False
-    if encoder.look_ahead or decoder.look_ahead or not isinstance(quantizer, ResidualVectorQuantizer):
+    if encoder.look_ahead or decoder.look_ahead:
         return False
     noise = torch.Generator().manual_seed(0)
-    device, dim = quantizer.codebooks.device, quantizer.codebooks.shape[2]
+    device, dims = searches[0].codebooks.device, [search.codebooks.shape[2] for search in searches]
     audio = torch.randn(1, int(CUTS[-1] / encoder.ratio), channels, generator=noise).to(device) * 0.1
-    latents = torch.randn(1, CUTS[-1], dim, generator=noise).to(device)
-
-    def scores(x: Tensor, state: State) -> tuple[Tensor, State]:
-        return quantizer.scores(x[0], level=0)[None], state
-
+    latents = torch.randn(1, CUTS[-1], sum(dims), generator=noise).to(device)
     encoder, decoder = _one_of_a_kind(encoder), _one_of_a_kind(decoder)
     return (
         _same_in_pieces(encoder.step, audio, encoder.initial_state(1))
         and _same_side_by_side(encoder, audio)
-        and _same_in_pieces(scores, latents, ())
+        and all(
+            _same_in_pieces(partial(_scores, search), rows, ())
+            for search, rows in zip(searches, torch.split(latents, dims, dim=-1), strict=True)
+        )
         and _same_in_pieces(decoder.step, latents, decoder.initial_state(1))
     )
+
+
+def _residual_quantizers(codec: Codec) -> list[ResidualVectorQuantizer]:
+    """Return what searches a latent's columns, from the first to the last; none if that is not known."""
+    quantizer = codec.quantizer
+    parts = list(quantizer.parts) if isinstance(quantizer, ColumnQuantizer) else [quantizer]
+    known = [part for part in parts if isinstance(part, ResidualVectorQuantizer)]
+    return known if len(known) == len(parts) else []
+
+
+def _scores(quantizer: ResidualVectorQuantizer, x: Tensor, state: State) -> tuple[Tensor, State]:
+    return quantizer.scores(x[0], level=0)[None], state
 
 
 def _one_of_a_kind(layer: Layer) -> Layer:

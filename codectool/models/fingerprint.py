@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-CODEBOOKS = re.compile(r"quantizer\.(?:.*\.)?codebooks")  # every quantizer calls its tensors of entries so
+CODEBOOKS = re.compile(r"(?:.*\.)?quantizer\.(?:.*\.)?codebooks")  # as every quantizer calls them
 
 
 def codebook_names(names: Iterable[str]) -> list[str]:

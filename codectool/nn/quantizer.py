@@ -17,8 +17,7 @@ from codectool.nn.linear import Packable, PackedLinear
 class ResidualVectorQuantizer(nn.Module, Packable):
     """Map latents `[batch, frames, dim]` to codes `[batch, levels, frames]` and back.
 
-    Codebooks are `[levels, codebook_size, dim]`; any leading number of levels can be used alone. A level
-    whose entries are zero outside some columns is searched within those alone.
+    Codebooks are `[levels, codebook_size, dim]`; any leading number of levels can be used alone.
     """
 
     codebooks: Tensor
@@ -29,12 +28,11 @@ class ResidualVectorQuantizer(nn.Module, Packable):
         self.register_buffer("codebooks", torch.zeros(levels, codebook_size, dim))
         self.register_buffer("half_norms", torch.zeros(levels, codebook_size), persistent=False)
         self.register_load_state_dict_post_hook(self._derive)  # type: ignore[no-untyped-call]
-        self._columns = [slice(0, dim)] * levels
         self._products: list[PackedLinear] = []
 
     def pack(self, dtype: torch.dtype) -> None:
-        parts = zip(self.codebooks, self._columns, -self.half_norms, strict=True)
-        self._products = [PackedLinear(entries[:, columns], bias) for entries, columns, bias in parts]
+        parts = zip(self.codebooks, -self.half_norms, strict=True)
+        self._products = [PackedLinear(entries, bias) for entries, bias in parts]
 
     @property
     def levels(self) -> int:
@@ -61,10 +59,9 @@ class ResidualVectorQuantizer(nn.Module, Packable):
     def scores(self, residual: Tensor, level: int) -> Tensor:
         """Return how near a level's entries are to each row, `[rows, codebook_size]`: more is nearer."""
         # |r - c|^2 = |r|^2 - 2 (r.c - |c|^2 / 2), and |r|^2 is the same for all entries
-        columns = self._columns[level]
         if self._products:
-            return self._products[level](residual[:, columns])
-        return torch.addmm(-self.half_norms[level], residual[:, columns], self.codebooks[level, :, columns].T)
+            return self._products[level](residual)
+        return torch.addmm(-self.half_norms[level], residual, self.codebooks[level].T)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return the sum of the coded entries, `[batch, frames, dim]`, for any leading number of levels."""
@@ -81,11 +78,4 @@ class ResidualVectorQuantizer(nn.Module, Packable):
 
     def _derive(self, *_: Any) -> None:
         self.half_norms = self.codebooks.square().sum(dim=-1) / 2
-        self._columns = [_span(used) for used in (self.codebooks != 0).any(dim=1)]
         self._products = []
-
-
-def _span(used: Tensor) -> slice:
-    """Return the columns from the first used one to the last; all, if there is none."""
-    places = used.nonzero()
-    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, len(used))

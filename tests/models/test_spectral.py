@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from codectool.models.spectral import Config, GatedSpectrum, PolarSpectrum, SpectralFeatures, build
+from codectool.models.spectral import Config, build
+from codectool.nn.gate import GatedSpectrum
+from codectool.nn.spectra import PolarSpectrum, SpectralFeatures
+from codectool.nn.wave import OTHERS
 
 MAC_LIMIT_A_SECOND = 1e9  # both ways together, network and search: a third of EnCodec's
 
@@ -72,7 +75,24 @@ def test_a_wave_far_above_its_noise_is_all_there_is() -> None:
     torch.testing.assert_close(module(torch.cat((head, numbers), dim=-1)), module.wave(numbers))
 
 
-@pytest.mark.parametrize("wave_dim", [1, 2, 64, 400])
-def test_a_wave_path_has_to_fit(wave_dim: int) -> None:
+@pytest.mark.parametrize(("levels", "wave_dim"), [(0, 42), (16, 0), (16, 2), (16, 400), (32, 42)])
+def test_a_wave_path_has_to_fit(levels: int, wave_dim: int) -> None:
     with pytest.raises(ValueError, match="wave"):
-        Config(wave_dim=wave_dim)
+        Config(wave_levels=levels, wave_dim=wave_dim)
+
+
+def test_a_tone_passes_a_gate_that_is_shut() -> None:
+    hop, places = 160, 150
+    head = torch.zeros(1, 1, 5 * (hop + 1))
+    head[..., : hop + 1] = -20  # nothing is painted
+    head[..., 4 * (hop + 1) :] = 100  # log noise
+    gate = GatedSpectrum(hop, places + OTHERS)
+    tone, noise = torch.zeros(places), torch.zeros(places)
+    tone[70], noise[::2] = 4.0, 4.0 / (places / 2) ** 0.5
+    kept = []
+    for numbers in (tone, noise):
+        told = torch.cat((numbers, torch.zeros(1), torch.ones(1)))[None, None]
+        before, after = gate.wave(told), gate(torch.cat((head, told), dim=-1))
+        kept.append(float(after.square().sum() / before.square().sum()))
+    assert kept[0] > 0.8
+    assert kept[1] < 0.1

@@ -28,7 +28,8 @@ from .contract import check_contract
 SMALL = Config(latent_dim=8, encoder_width=16, decoder_width=12, encoder_blocks=2, decoder_blocks=3)
 WAVE = Config(
     hop_samples=20,
-    latent_dim=20,
+    latent_dim=8,
+    wave_levels=16,
     wave_dim=12,
     encoder_width=16,
     encoder_blocks=2,
@@ -112,8 +113,8 @@ LAYERS = {
     "decoder": (lambda: build(SMALL).decoder, SMALL.latent_dim),
     "fork": (lambda: Fork([CausalConvolution(5, 7, kernel=4), Pointwise(nn.Linear(5, 3))]), 5),
     "fork_of_hops": (lambda: Fork([Analysis(20), Chain([Analysis(20), Pointwise(nn.Linear(42, 1))])]), 1),
-    "wave_encoder": (lambda: build(WAVE).encoder, 1),
-    "wave_decoder": (lambda: build(WAVE).decoder, WAVE.latent_dim),
+    "wave_encoder": (lambda: build(WAVE).at(32).encoder, 1),
+    "wave_decoder": (lambda: build(WAVE).at(32).decoder, WAVE.latent_dim + WAVE.wave_dim),
 }
 
 

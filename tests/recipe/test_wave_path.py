@@ -9,12 +9,12 @@ import pytest
 import soundfile
 import torch
 
-from codectool.models.spectral import Config, build
-from codectool.nn.quantizer import ResidualVectorQuantizer
+from codectool.models.spectral import Config, SpectralCodec, build
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus, decode_corpus
-from weights.recipe.grow import coding_noise, grown_state, set_presence
+from weights.recipe.grow import coding_noise, grown, set_presence
 from weights.recipe.pool import CodedPool
 from weights.recipe.quantizer import fit_levels
+from weights.recipe.validation import decode, encode
 
 SMALL = Config(
     latent_dim=8,
@@ -25,7 +25,7 @@ SMALL = Config(
     levels=4,
     codebook_size=16,
 )
-WAVE = replace(SMALL, latent_dim=8 + 42, wave_dim=42)
+WAVE = replace(SMALL, wave_levels=2, wave_dim=42)
 
 
 @pytest.fixture(scope="module")
@@ -49,48 +49,47 @@ def test_every_file_becomes_24_khz_mono(corpus: Corpus) -> None:
     assert lengths == {SAMPLE_RATE_HZ // 4}
 
 
-@torch.inference_mode()
-def test_grown_weights_do_what_they_did_while_no_wave_is_coded() -> None:
+def wave_codec(levels: int = 4) -> SpectralCodec:
+    """Return a model with a wave path and random codebooks."""
     torch.manual_seed(0)
-    small, grown = build(SMALL), build(WAVE)
+    codec = build(replace(WAVE, levels=levels, wave_levels=levels - 2))
+    for quantizer in (codec.quantizer, codec.wave.quantizer):
+        quantizer.set_codebooks(torch.randn_like(quantizer.codebooks))
+    return codec
+
+
+@torch.inference_mode()
+def test_grown_weights_do_what_they_did_with_their_first_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weights.recipe.grow.KEPT_NUMBERS", 40)
+    torch.manual_seed(0)
+    small = build(SMALL)
     small.quantizer.set_codebooks(torch.randn_like(small.quantizer.codebooks))
-    grown.load_state_dict(grown_state(small.state_dict(), grown))
-    audio = 0.1 * torch.randn(2, 3200, 1)
-    codes = small.quantizer.encode(small.encoder(audio))
-    assert torch.equal(grown.quantizer.encode(grown.encoder(audio)), codes)
-    one, other = (model.decoder(model.quantizer.decode(codes)) for model in (small, grown))
-    torch.testing.assert_close(one, other)
+    codec = grown(small.state_dict(), SMALL, painted_levels=2)
+    audio = 0.1 * torch.randn(2, 3200)
+    codes = encode(small, audio)[:, :2]
+    assert torch.equal(encode(codec, audio)[:, :2], codes)
+    assert torch.equal(decode(codec, codes, 3200), decode(small, codes, 3200))
+
+
+@torch.inference_mode()
+def test_both_parts_of_a_codec_paint_the_same() -> None:
+    codec = wave_codec()
+    codec.wave.quantizer.set_codebooks(torch.zeros_like(codec.wave.quantizer.codebooks))
+    codes = encode(codec, 0.1 * torch.randn(2, 3200))
+    torch.testing.assert_close(decode(codec, codes, 3200), decode(codec, codes[:, :2], 3200))
 
 
 @torch.inference_mode()
 def test_levels_of_the_wave_bring_it_nearer() -> None:
-    torch.manual_seed(0)
-    codec = build(WAVE)
+    codec = wave_codec()
     numbers = torch.randn(3000, WAVE.wave_dim)
     numbers[:, -1] = 1
-    codebooks = codec.quantizer.codebooks
-    fit_levels(codebooks[2:, :, -WAVE.wave_dim :], numbers, 0)
-    codec.quantizer.set_codebooks(codebooks)
-    assert not codebooks[2:, :, : -WAVE.wave_dim].any()
-    torch.testing.assert_close(codebooks[2, :, -1], torch.ones(16))
-    all_of_it, left_by_one = (coding_noise(codec, numbers, levels).exp().mean() for levels in (0, 2))
-    assert 0 < left_by_one < all_of_it
-
-
-def test_a_level_is_searched_where_its_entries_are() -> None:
-    torch.manual_seed(0)
-    quantizer = ResidualVectorQuantizer(3, 16, 6)
-    codebooks = torch.randn(3, 16, 6)
-    codebooks[0, :, 3:] = codebooks[1, :, :4] = 0
-    codebooks[2] = 0
-    quantizer.set_codebooks(codebooks)
-    rows = torch.randn(50, 6)
-    for level in range(2):
-        expected = torch.cdist(rows, codebooks[level]).argmin(1)
-        assert torch.equal(quantizer.nearest(rows, level), expected)
-        quantizer.pack(torch.float32)
-        assert torch.equal(quantizer.nearest(rows, level), expected)
-    assert quantizer.nearest(rows, 2).eq(0).all()
+    codebooks = torch.zeros_like(codec.wave.quantizer.codebooks)
+    fit_levels(codebooks, numbers, 0)
+    codec.wave.quantizer.set_codebooks(codebooks)
+    torch.testing.assert_close(codebooks[0, :, -1], torch.ones(16))
+    left_by_two, left_by_one = (coding_noise(codec, numbers, levels).exp().mean() for levels in (2, 1))
+    assert 0 < left_by_two < left_by_one
 
 
 def test_a_pool_gives_audio_with_what_its_own_codes_become(
@@ -99,30 +98,25 @@ def test_a_pool_gives_audio_with_what_its_own_codes_become(
     monkeypatch.setattr("weights.recipe.pool.SIZE", 8)
     monkeypatch.setattr("weights.recipe.pool.FILLED_AT_ONCE", 4)
     monkeypatch.setattr("weights.recipe.pool.FAVOURED_LEVELS", {4: 1e9})  # all four, always
-    torch.manual_seed(0)
-    model = build(WAVE)
-    codebooks = torch.randn_like(model.quantizer.codebooks)
-    codebooks[:2, :, 8:] = codebooks[2:, :, :8] = 0
-    model.quantizer.set_codebooks(codebooks)
+    model = wave_codec()
     pool = CodedPool(model, corpus, np.random.default_rng(0), 3200)
     before = pool.audio.clone()
     pool.refresh(3)
     replaced = [bool((old != new).any()) for old, new in zip(before, pool.audio, strict=True)]
     assert 1 <= replaced.count(True) <= 3
     audio, found = pool.draw(6)
-    latents = model.quantizer.decode(model.quantizer.encode(model.encoder(audio[..., None])))
-    torch.testing.assert_close(model.decoder.parts[0](latents), found)
+    codec = model.at(4)
+    latents = codec.quantizer.decode(codec.quantizer.encode(codec.encoder(audio[..., None])))
+    torch.testing.assert_close(codec.decoder(latents), pool.after_trunk(found))
 
 
 @torch.inference_mode()
 def test_a_wave_of_few_levels_is_not_heard() -> None:
-    torch.manual_seed(0)
-    model = build(replace(WAVE, levels=7))
-    codebooks = torch.randn_like(model.quantizer.codebooks)
-    codebooks[:2, :, 8:] = codebooks[2:, :, :8] = 0
-    set_presence(codebooks, 2)
-    model.quantizer.set_codebooks(codebooks)
-    codes = model.quantizer.encode(model.encoder(0.1 * torch.randn(1, 3200, 1)))
-    decoded = [model.decoder(model.quantizer.decode(codes[:, :levels])) for levels in range(2, 8)]
+    codec = wave_codec(levels=7)
+    codebooks = codec.wave.quantizer.codebooks.clone()
+    set_presence(codebooks)
+    codec.wave.quantizer.set_codebooks(codebooks)
+    codes = encode(codec, 0.1 * torch.randn(1, 3200))
+    decoded = [decode(codec, codes[:, :levels], 3200) for levels in range(2, 8)]
     for levels, audio in enumerate(decoded, start=2):
-        assert torch.equal(audio, decoded[0]) == (levels < 6)
+        assert torch.allclose(audio, decoded[0], atol=1e-6) == (levels < 6)

@@ -9,7 +9,7 @@ from weights.recipe.data import SAMPLE_RATE_HZ, Corpus
 from weights.recipe.signals import draw_signal
 
 NOISE_SHARE = 0.06  # segments that are noise, which few recordings hold alone: hiss, rain, wind
-SIGNAL_SHARE = 0.06  # segments that are tones and the like, as they are
+SIGNAL_SHARE = 0.15  # segments that are tones and the like, as they are
 MIX_SHARE = 0.2  # segments that are two sources at once
 NOISE_UNDER_SHARE = 0.15  # of those mixed
 SPEECH_OVER_MUSIC_SHARE = 0.4  # of those mixed

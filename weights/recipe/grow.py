@@ -14,73 +14,60 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from codectool.models.spectral import Config, SpectralCodec, build
-from codectool.nn.wave import MEAN_LOG_LOUDNESS, SCALE, log_loudness_of
+from codectool.nn.wave import MEAN_LOG_LOUDNESS, OTHERS, SCALE, log_loudness_of
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus
 from weights.recipe.export import export, load_exported
-from weights.recipe.quantizer import fit_levels, nearest
+from weights.recipe.quantizer import fit_levels
 from weights.recipe.signals import draw_signal
 
 KEPT_NUMBERS = 296  # of 320: all up to 11.1 kHz
 SEGMENTS, BATCH = 1600, 32  # of one second
-SIGNAL_SEGMENTS = 160
+SIGNAL_SEGMENTS = 320
 FITTED_FRAMES = 80_000
 HEARD_FROM_LEVELS = 4  # of the wave: with fewer, what is painted sounds better alone
 LOUDNESS_POWER = 0.3  # quiet frames are drawn less often, by this power of their loudness
 
 
-def grown_state(state: dict[str, Tensor], codec: SpectralCodec) -> dict[str, Tensor]:
-    """Return the state of a model with a wave path that does what one without it does."""
-    grown = codec.state_dict()
-    head = codec.config.decoder_blocks + 3  # the place of the decoder's last linear map
-    for name, value in state.items():
-        owner, *rest = name.split(".", 3)
-        if owner == "encoder":
-            name = f"encoder.parts.1.parts.0.parts.{int(rest[1]) - 1}.{rest[2]}"
-        elif owner == "decoder" and int(rest[1]) == head:
-            name = f"decoder.parts.1.parts.0.parts.1.{rest[2]}"
-        elif owner == "decoder":
-            name = f"decoder.parts.0.parts.0.parts.{int(rest[1]) + 1}.{rest[2]}"
-        grown[name] = F.pad(value, (0, grown[name].shape[-1] - value.shape[-1]))  # codebooks become wider
-    return grown
+def grown(state: dict[str, Tensor], shipped: Config, painted_levels: int) -> SpectralCodec:
+    """Return a model that does with its first levels what one without a wave path does."""
+    wave_levels = shipped.levels - painted_levels
+    codec = build(replace(shipped, wave_levels=wave_levels, wave_dim=KEPT_NUMBERS + OTHERS))
+    state = state | {"quantizer.codebooks": state["quantizer.codebooks"][:painted_levels]}
+    codec.load_state_dict(codec.state_dict() | state)
+    return codec
 
 
 def wave_latents(codec: SpectralCodec, corpus: Corpus, rng: np.random.Generator) -> Tensor:
     """Return `[FITTED_FRAMES, wave_dim]` of random training audio and of made-up signals."""
-    analysis, fork = codec.encoder.parts
-    waves = fork.parts[1]
     rows = []
     for first in range(0, SEGMENTS + SIGNAL_SEGMENTS, BATCH):
         if first < SEGMENTS:
             audio = draw_batch(corpus, rng, BATCH, SAMPLE_RATE_HZ)
         else:
             audio = np.stack([draw_signal(rng, SAMPLE_RATE_HZ) for _ in range(BATCH)])
-        rows.append(waves(analysis(torch.from_numpy(audio)[..., None]))[:, 1:-1].flatten(0, 1))
+        spectra = codec.encoder.parts[0](torch.from_numpy(audio)[..., None])
+        rows.append(codec.wave.numbers(spectra)[:, 1:-1].flatten(0, 1))
     numbers = torch.cat(rows)
     share = (log_loudness_of(numbers)[:, 0] + 2).clamp(max=0).mul(LOUDNESS_POWER).exp()
     return numbers[torch.multinomial(share, min(FITTED_FRAMES, len(numbers)))]
 
 
-def set_presence(codebooks: Tensor, first_level: int) -> None:
+def set_presence(codebooks: Tensor) -> None:
     """Let the wave be heard once so many of its levels are there, as all entries of that level tell."""
     codebooks[:, :, -1] = 0
-    codebooks[first_level + HEARD_FROM_LEVELS - 1, :, -1] = 1
+    codebooks[HEARD_FROM_LEVELS - 1, :, -1] = 1
 
 
 def coding_noise(codec: SpectralCodec, numbers: Tensor, levels: int) -> Tensor:
     """Return the natural log, `[bins]`, of the noise power of each bin over the loudness squared."""
-    wave_dim = numbers.shape[1]
-    residual = numbers.clone()
-    for codebook in codec.quantizer.codebooks[-levels or None :][: levels // 2]:
-        entries = codebook[:, -wave_dim:]
-        residual -= entries[nearest(residual, entries)]
-    spectrum = codec.decoder.parts[2].module.wave
+    quantizer = codec.wave.quantizer
+    residual = numbers - quantizer.decode(quantizer.encode(numbers[None], levels))[0]
     residual[:, -2] = -SCALE * MEAN_LOG_LOUDNESS  # a loudness of one
-    real, imaginary = spectrum(residual).square().mean(0).chunk(2)
+    real, imaginary = codec.wave.gate.module.wave(residual).square().mean(0).chunk(2)
     # the transform's inverse holds each hop and its mirror image, so twice the power
     return ((real + imaginary) / 2).log()
 
@@ -95,18 +82,16 @@ def main() -> None:
     parser.add_argument("--first-level", type=int, default=16, help="the first that codes the wave")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    wave_dim = KEPT_NUMBERS + 2
-    shipped = Config()
-    codec = build(replace(shipped, latent_dim=shipped.latent_dim + wave_dim, wave_dim=wave_dim))
-    codec.load_state_dict(grown_state(load_exported(arguments.weights), codec))
+    codec = grown(load_exported(arguments.weights), Config(), arguments.first_level)
     numbers = wave_latents(codec, Corpus(arguments.cache), np.random.default_rng(4))
-    codebooks = codec.quantizer.codebooks
-    codebooks[arguments.first_level :] = 0
-    fit_levels(codebooks[arguments.first_level :, :, -wave_dim:], numbers, 0)
-    set_presence(codebooks, arguments.first_level)
-    codec.quantizer.set_codebooks(codebooks)
-    noise = coding_noise(codec, numbers, shipped.levels - arguments.first_level)
-    codec.decoder.parts[1].parts[1].parts[-1].module.bias[-len(noise) :] = noise
+    quantizer = codec.wave.quantizer
+    codebooks = torch.zeros_like(quantizer.codebooks)
+    fit_levels(codebooks, numbers, 0)
+    quantizer.set_codebooks(codebooks)
+    noise = coding_noise(codec, numbers, quantizer.levels // 2)
+    set_presence(codebooks)
+    quantizer.set_codebooks(codebooks)
+    codec.wave.knowing.parts[-1].module.bias[-len(noise) :] = noise
     export(codec.state_dict(), codec.config, arguments.out, {"steps": "0"})
 
 

@@ -24,7 +24,7 @@ from codectool.models.spectral import SpectralCodec
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus
 from weights.recipe.export import load_codec
 from weights.recipe.losses import MelDistance
-from weights.recipe.validation import decode
+from weights.recipe.validation import decode, encode
 
 TABLE = Path(__file__).parents[1] / "training" / "levels.csv"
 USAGE_SEGMENTS, SEGMENT_S = 1200, 1  # 90 000 frames: about 88 for each of 1024 codes
@@ -42,9 +42,9 @@ def clips(folder: Path) -> Iterator[Tensor]:
 def mel_by_levels(codec: SpectralCodec, folder: Path) -> list[float]:
     """Return the mean mel distance over the clips with 1, 2, ... levels."""
     mel = MelDistance(SAMPLE_RATE_HZ)
-    sums, count = [0.0] * codec.quantizer.levels, 0
+    sums, count = [0.0] * codec.config.levels, 0
     for audio in clips(folder):
-        codes = codec.quantizer.encode(codec.encoder(audio[..., None]))
+        codes = encode(codec, audio)
         count += 1
         for level in range(len(sums)):
             sums[level] += mel(decode(codec, codes[:, : level + 1], audio.shape[1]), audio).item()
@@ -54,11 +54,11 @@ def mel_by_levels(codec: SpectralCodec, folder: Path) -> list[float]:
 def usage_by_level(codec: SpectralCodec, corpus: Corpus) -> list[tuple[int, float]]:
     """Return for each level how many codes training audio uses, and their perplexity."""
     rng = np.random.default_rng(2)
-    levels, size, _ = codec.quantizer.codebooks.shape
+    levels, size = codec.config.levels, codec.config.codebook_size
     counts = torch.zeros(levels, size)
     for _ in range(USAGE_SEGMENTS):
         audio = torch.from_numpy(corpus.draw(rng, SEGMENT_S * SAMPLE_RATE_HZ))
-        codes = codec.quantizer.encode(codec.encoder(audio[None, :, None]))[0]
+        codes = encode(codec, audio[None])[0]
         for level in range(levels):
             counts[level] += torch.bincount(codes[level], minlength=size)
     shares = counts / counts.sum(dim=1, keepdim=True)
@@ -69,10 +69,10 @@ def usage_by_level(codec: SpectralCodec, corpus: Corpus) -> list[tuple[int, floa
 def silence_peak_dbfs(codec: SpectralCodec) -> float:
     """Return the highest peak that ten seconds of digital silence decode to, with any number of levels."""
     silence = torch.zeros(1, 10 * SAMPLE_RATE_HZ)
-    codes = codec.quantizer.encode(codec.encoder(silence[..., None]))
+    codes = encode(codec, silence)
     peaks = [
         decode(codec, codes[:, : level + 1], silence.shape[1]).abs().max().item()
-        for level in range(codec.quantizer.levels)
+        for level in range(codec.config.levels)
     ]
     return 20 * math.log10(max(*peaks, 1e-9))
 

@@ -10,15 +10,10 @@ from codectool.models.spectral import SpectralCodec
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import Corpus
 
-SIZE = 512  # segments
-FRESH = 3  # segments replaced a step, so that each is decoded a few times, with other numbers of levels
+SIZE = 640  # segments
+FRESH = 2  # segments replaced a step, so that each is decoded a few times, with other numbers of levels
 FILLED_AT_ONCE = 32
 FAVOURED_LEVELS = {20: 2.0, 24: 4.0, 32: 10.0}  # weights beside one for each other number of levels
-
-
-def first_level(codebooks: Tensor) -> int:
-    """Return the first level of `[levels, size, columns]` whose entries have anything in these columns."""
-    return int(codebooks.flatten(1).any(1).nonzero()[0])
 
 
 class CodedPool:
@@ -29,20 +24,25 @@ class CodedPool:
     """
 
     def __init__(self, model: SpectralCodec, corpus: Corpus, rng: np.random.Generator, samples: int) -> None:
-        self.model, self.corpus, self.rng = model, corpus, rng
-        self.wave_dim = model.config.wave_dim
-        codebooks = model.quantizer.codebooks
-        self.first = first_level(codebooks[:, :, -self.wave_dim :])
-        self.fewest = first_level(codebooks[:, :, -1:]) + 1  # with which the wave is heard
-        counts = range(self.fewest, len(codebooks) + 1)
-        self.probabilities = torch.tensor([FAVOURED_LEVELS.get(count, 1.0) for count in counts])
-        frames, device = model.frames_for(samples), codebooks.device
+        self.corpus, self.rng = corpus, rng
+        config, self.codec = model.config, model.at(model.config.levels)
+        self.quantizer = model.wave.quantizer
+        self.painted_levels = model.quantizer.levels
+        device = model.quantizer.codebooks.device
+        favoured = [FAVOURED_LEVELS.get(self.painted_levels + count, 1.0) for count in self.heard()]
+        self.probabilities = torch.tensor(favoured)
+        frames = model.frames_for(samples)
         self.audio = torch.zeros(SIZE, samples, device=device)
-        self.codes = torch.zeros(SIZE, len(codebooks), frames, dtype=torch.long, device=device)
-        self.painted = torch.zeros(SIZE, frames, model.config.decoder_width, device=device)
+        self.codes = torch.zeros(SIZE, self.quantizer.levels, frames, dtype=torch.long, device=device)
+        self.painted = torch.zeros(SIZE, frames, config.decoder_width, device=device)
         self.next = 0
         for _ in range(SIZE // FILLED_AT_ONCE):
             self.refresh(FILLED_AT_ONCE)
+
+    def heard(self) -> range:
+        """Return the numbers of the wave's levels with which it is heard."""
+        first = int(self.quantizer.codebooks[..., -1].any(1).nonzero()[0])
+        return range(first + 1, self.quantizer.levels + 1)
 
     @torch.no_grad()
     def refresh(self, count: int = FRESH) -> None:
@@ -50,21 +50,26 @@ class CodedPool:
         places = torch.arange(self.next, self.next + count) % SIZE
         audio = torch.from_numpy(draw_batch(self.corpus, self.rng, count, self.audio.shape[1]))
         self.audio[places] = audio.to(self.audio.device)
-        codes = self.model.quantizer.encode(self.model.encoder(self.audio[places][..., None]))
-        self.codes[places] = codes
-        trunk = self.model.decoder.parts[0]
-        self.painted[places] = trunk(self.model.quantizer.decode(codes[:, : self.first]))[
-            ..., : -self.wave_dim
-        ]
+        codes = self.codec.quantizer.encode(self.codec.encoder(self.audio[places][..., None]))
+        self.codes[places] = codes[:, self.painted_levels :]
+        latents = self.codec.quantizer.decode(codes[:, : self.painted_levels])
+        trunk = next(iter(self.codec.decoder))
+        self.painted[places] = trunk(latents)[..., : self.painted.shape[2]]
         self.next = (self.next + count) % SIZE
 
     @torch.no_grad()
     def draw(self, batch: int) -> tuple[Tensor, Tensor]:
         """Return segments `[batch, samples]`, and what all but the first part of the decoder takes."""
-        levels = self.fewest + self.probabilities.multinomial(batch, replacement=True)
+        levels = self.heard().start + self.probabilities.multinomial(batch, replacement=True)
         chosen = torch.randint(SIZE, (batch,))
         numbers = [
-            self.model.quantizer.decode(self.codes[place : place + 1, :count])[..., -self.wave_dim :]
+            self.quantizer.decode(self.codes[place : place + 1, :count])
             for place, count in zip(chosen.tolist(), levels.tolist(), strict=True)
         ]
         return self.audio[chosen], torch.cat((self.painted[chosen], torch.cat(numbers)), dim=-1)
+
+    def after_trunk(self, x: Tensor) -> Tensor:
+        """Return what the rest of the decoder makes of that."""
+        for part in list(self.codec.decoder)[1:]:  # type: ignore[call-overload]
+            x = part(x)
+        return x

@@ -51,7 +51,7 @@ class Trainer:
         self.device = torch.device(options.device)
         self.model = self.initial_model().to(self.device)
         self.quantizer = QuantizerTraining(self.model.quantizer)
-        learning = self.model.decoder.parts[1].parts[1] if options.wave_only else self.model
+        learning = self.model.wave.knowing if options.wave_only else self.model
         self.optimizers = optimizers_of(learning, options.learning_rate)
         self.adversary = Adversary(ADVERSARY_LEARNING_RATE, self.device) if options.adversarial else None
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
@@ -147,13 +147,8 @@ class Trainer:
     def reconstruct(self, audio: Tensor, latents: Tensor) -> Tensor:
         """Decode latents, or what a pool makes of them, in line with the audio `[batch, samples]`."""
         decoder = self.model.decoder
-        decoded = decoder(latents) if self.pool is None else self.after_trunk(latents)
+        decoded = decoder(latents) if self.pool is None else self.pool.after_trunk(latents)
         return decoded[:, decoder.latency :, 0][:, : audio.shape[1]].float()
-
-    def after_trunk(self, x: Tensor) -> Tensor:
-        for part in list(self.model.decoder.parts)[1:]:
-            x = part(x)
-        return x
 
     def total(self, losses: dict[str, Tensor], audio: Tensor, decoded: Tensor) -> Tensor:
         """Return what to minimise, and add the adversary's losses to `losses`."""

@@ -18,13 +18,20 @@ SEGMENTS, SEGMENT_S = 16, 2  # of each kind
 
 def decode(model: SpectralCodec, codes: Tensor, samples: int) -> Tensor:
     """Return the audio `[batch, samples]` of codes, in line with what was encoded."""
-    audio: Tensor = model.decoder(model.quantizer.decode(codes))
-    return audio[:, model.decoder.latency :, 0][:, :samples]
+    codec = model.at(codes.shape[1])
+    audio: Tensor = codec.decoder(codec.quantizer.decode(codes))
+    return audio[:, codec.decoder.latency :, 0][:, :samples]
+
+
+def encode(model: SpectralCodec, audio: Tensor) -> Tensor:
+    """Return the codes `[batch, levels, frames]` of audio `[batch, samples]`, with all levels."""
+    codec = model.at(model.config.levels)
+    return codec.quantizer.encode(codec.encoder(audio[..., None]))
 
 
 def decoded_by_levels(model: SpectralCodec, originals: list[Tensor]) -> Iterator[tuple[int, list[Tensor]]]:
     """Yield each number of VALIDATED_LEVELS, and the sounds `[batch, samples]` coded with so many."""
-    coded = [model.quantizer.encode(model.encoder(audio[..., None])) for audio in originals]
+    coded = [encode(model, audio) for audio in originals]
     for levels in VALIDATED_LEVELS:
         pairs = zip(coded, originals, strict=True)
         yield levels, [decode(model, codes[:, :levels], audio.shape[1]) for codes, audio in pairs]

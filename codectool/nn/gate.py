@@ -1,0 +1,95 @@
+"""How a wave and what a network paints become one spectrum: each bin by a gate."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from codectool.nn.spectra import PolarSpectrum
+from codectool.nn.wave import OTHERS, WaveSpectrum, emphasis, log_loudness_of
+
+LOG_NOISE_MAXIMUM = 5.0  # natural log, relative to the loudness: a gate as good as shut
+TONE_SHARE = 0.3  # of a frame's loudness in three adjacent bins: from about here on they are a tone, and pass
+WAVE_EVIDENCE = 0.1  # of a wave's power, which is partly noise: a tone's is far above, a noise's is not
+HINT_GAIN = 25.0  # before a log: numbers of the wave are about 0.3, and 4 where one is all of a frame
+
+
+class Columns(nn.Module):
+    """Take some of the columns: `[..., first:last]`."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__()
+        self.first, self.last = first, last
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., self.first : self.last]
+
+
+class WaveHints(nn.Module):
+    """Make the wave path's numbers, the last ones, what a network can learn from: sizes without signs."""
+
+    def __init__(self, wave_dim: int) -> None:
+        super().__init__()
+        self.wave_dim = wave_dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        others, numbers = x[..., : -self.wave_dim], x[..., -self.wave_dim :]
+        sizes = torch.log1p(HINT_GAIN * numbers[..., :-OTHERS].abs()) / 2  # 0 to about 3
+        return torch.cat((others, sizes, numbers[..., -OTHERS:] / 4), dim=-1)
+
+
+class GatedSpectrum(nn.Module):
+    """Add the wave path's spectrum to the one that the network paints, each bin by a gate.
+
+    The input is log magnitudes and phases, painted without knowledge of the wave; then, from the blocks that
+    know it, corrections of both and the log noise; all these for each bin. Last come the wave path's numbers.
+    A gate is a Wiener filter's, which lets of the wave pass what stands out of the coding noise: the power,
+    painted and of the wave, over the sum of it and of the noise, whose natural log is relative to the
+    loudness. It opens as well where few bins have most of the loudness, since coding noise has not. What the
+    gate lets pass is not painted. Without a wave all is, uncorrected.
+    """
+
+    bin_weights: Tensor
+
+    def __init__(self, hop: int, wave_dim: int) -> None:
+        super().__init__()
+        self.wave_dim = wave_dim
+        self.polar = PolarSpectrum()
+        self.wave = WaveSpectrum(hop, wave_dim)
+        weights = emphasis(torch.arange(hop + 1), hop).square()
+        self.register_buffer("bin_weights", weights, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        head, numbers = x[..., : -self.wave_dim].float(), x[..., -self.wave_dim :].float()
+        log_magnitude, phase, louder, turned, log_noise = head.chunk(5, dim=-1)
+        present = numbers[..., -1:]  # one where there is a wave worth hearing, else zero
+        corrected = (log_magnitude + present * louder, phase + present * turned)
+        painted, wave = self.polar(torch.cat(corrected, dim=-1)), self.wave(numbers)
+        heard = _power(wave)
+        power = _power(painted) + WAVE_EVIDENCE * heard
+        # a limit without an edge: behind one, a gate could not learn to open again
+        log_noise = LOG_NOISE_MAXIMUM - F.softplus(LOG_NOISE_MAXIMUM - log_noise)
+        log_loudness = log_loudness_of(numbers)
+        closed = 1 / (1 + power * (-log_noise - 2 * log_loudness).exp())
+        share = _adjacent(heard * self.bin_weights) * (-2 * log_loudness).exp()
+        gate = present * (1 - closed / (1 + (share / TONE_SHARE) ** 4))
+        spectrum: Tensor = _both(1 - gate) * painted + _both(gate) * wave
+        return spectrum
+
+
+def _power(spectrum: Tensor) -> Tensor:
+    """Return the power of each bin of real parts and imaginary ones."""
+    real, imaginary = spectrum.square().chunk(2, dim=-1)
+    return real + imaginary
+
+
+def _adjacent(values: Tensor) -> Tensor:
+    """Return the sum of each bin and its two neighbours."""
+    padded = F.pad(values, (1, 1))
+    return values + padded[..., :-2] + padded[..., 2:]
+
+
+def _both(values: Tensor) -> Tensor:
+    """Repeat values of bins for the real parts and the imaginary ones."""
+    return torch.cat((values, values), dim=-1)
