@@ -63,7 +63,7 @@ class GatedSpectrum(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         head, numbers = x[..., : -self.wave_dim].float(), x[..., -self.wave_dim :].float()
         log_magnitude, phase, louder, turned, log_noise = head.chunk(5, dim=-1)
-        present = numbers[..., -1:]  # one where there is a wave worth hearing, else zero
+        present = numbers[..., -1:]  # by how much the wave is heard: the share of its levels that there are
         corrected = (log_magnitude + present * louder, phase + present * turned)
         painted, wave = self.polar(torch.cat(corrected, dim=-1)), self.wave(numbers)
         heard = _power(wave)

@@ -20,7 +20,7 @@ QUIETEST = 1e-4  # loudness under which frames count as silence
 MEAN_LOG_LOUDNESS = -5.0  # natural log, so that numbers are small
 MAXIMUM_LOG_LOUDNESS = 5.0  # natural log; full scale has about 3
 SCALE = 4.0  # of all numbers of the path, to bring them to the network's order of size
-OTHERS = 2  # numbers beside the transform's: the log loudness, and a one that says that it is to be heard
+OTHERS = 2  # numbers beside the transform's: the log loudness, and by how much it is to be heard
 
 
 def cosine_transform(hop: int, kept: int) -> Tensor:

@@ -111,12 +111,11 @@ def test_a_pool_gives_audio_with_what_its_own_codes_become(
 
 
 @torch.inference_mode()
-def test_a_wave_of_few_levels_is_not_heard() -> None:
-    codec = wave_codec(levels=7)
+def test_a_wave_of_few_levels_is_heard_little() -> None:
+    codec = wave_codec(levels=6)
     codebooks = codec.wave.quantizer.codebooks.clone()
     set_presence(codebooks)
     codec.wave.quantizer.set_codebooks(codebooks)
     codes = encode(codec, 0.1 * torch.randn(1, 3200))
-    decoded = [decode(codec, codes[:, :levels], 3200) for levels in range(2, 8)]
-    for levels, audio in enumerate(decoded, start=2):
-        assert torch.allclose(audio, decoded[0], atol=1e-6) == (levels < 6)
+    latents = [codec.at(6).quantizer.decode(codes[:, :levels]) for levels in range(2, 7)]
+    assert [float(x[0, 0, -1]) for x in latents] == [0, 0.25, 0.5, 0.75, 1]

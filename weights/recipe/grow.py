@@ -28,7 +28,6 @@ KEPT_NUMBERS = 296  # of 320: all up to 11.1 kHz
 SEGMENTS, BATCH = 1600, 32  # of one second
 SIGNAL_SEGMENTS = 320
 FITTED_FRAMES = 80_000
-HEARD_FROM_LEVELS = 4  # of the wave: with fewer, what is painted sounds better alone
 LOUDNESS_POWER = 0.3  # quiet frames are drawn less often, by this power of their loudness
 
 
@@ -57,9 +56,8 @@ def wave_latents(codec: SpectralCodec, corpus: Corpus, rng: np.random.Generator)
 
 
 def set_presence(codebooks: Tensor) -> None:
-    """Let the wave be heard once so many of its levels are there, as all entries of that level tell."""
-    codebooks[:, :, -1] = 0
-    codebooks[HEARD_FROM_LEVELS - 1, :, -1] = 1
+    """Let the wave be heard by as much as there are of its levels: every entry tells its level's share."""
+    codebooks[:, :, -1] = 1 / len(codebooks)
 
 
 def coding_noise(codec: SpectralCodec, numbers: Tensor, levels: int) -> Tensor:

@@ -13,7 +13,7 @@ from weights.recipe.data import Corpus
 SIZE = 640  # segments
 FRESH = 2  # segments replaced a step, so that each is decoded a few times, with other numbers of levels
 FILLED_AT_ONCE = 32
-FAVOURED_LEVELS = {20: 2.0, 24: 4.0, 32: 10.0}  # weights beside one for each other number of levels
+FAVOURED_LEVELS = {20: 2.0, 24: 5.0, 28: 3.0, 32: 10.0}  # weights beside one for each other number of levels
 
 
 class CodedPool:
@@ -29,8 +29,8 @@ class CodedPool:
         self.quantizer = model.wave.quantizer
         self.painted_levels = model.quantizer.levels
         device = model.quantizer.codebooks.device
-        favoured = [FAVOURED_LEVELS.get(self.painted_levels + count, 1.0) for count in self.heard()]
-        self.probabilities = torch.tensor(favoured)
+        counts = range(self.painted_levels + 1, config.levels + 1)
+        self.probabilities = torch.tensor([FAVOURED_LEVELS.get(count, 1.0) for count in counts])
         frames = model.frames_for(samples)
         self.audio = torch.zeros(SIZE, samples, device=device)
         self.codes = torch.zeros(SIZE, self.quantizer.levels, frames, dtype=torch.long, device=device)
@@ -38,11 +38,6 @@ class CodedPool:
         self.next = 0
         for _ in range(SIZE // FILLED_AT_ONCE):
             self.refresh(FILLED_AT_ONCE)
-
-    def heard(self) -> range:
-        """Return the numbers of the wave's levels with which it is heard."""
-        first = int(self.quantizer.codebooks[..., -1].any(1).nonzero()[0])
-        return range(first + 1, self.quantizer.levels + 1)
 
     @torch.no_grad()
     def refresh(self, count: int = FRESH) -> None:
@@ -60,7 +55,7 @@ class CodedPool:
     @torch.no_grad()
     def draw(self, batch: int) -> tuple[Tensor, Tensor]:
         """Return segments `[batch, samples]`, and what all but the first part of the decoder takes."""
-        levels = self.heard().start + self.probabilities.multinomial(batch, replacement=True)
+        levels = 1 + self.probabilities.multinomial(batch, replacement=True)
         chosen = torch.randint(SIZE, (batch,))
         numbers = [
             self.quantizer.decode(self.codes[place : place + 1, :count])
