@@ -10,7 +10,7 @@ from codectool.container.reader import Reader
 from codectool.container.v0 import MAGIC, HeaderV0
 from codectool.container.v0_reader import LanguageModelFinder, ReaderV0
 from codectool.errors import DataError
-from codectool.files.lookahead import read_up_to
+from codectool.files.byte_reader import ByteReader
 
 AnyHeader: TypeAlias = Header | HeaderV0
 AnyReader: TypeAlias = Reader | ReaderV0
@@ -25,8 +25,10 @@ def open_reader(
     that was encoded alike, is used instead of the file's own.
     """
     origin = stream.tell() if stream.seekable() else None
-    start = read_up_to(stream, len(MAGIC))
-    if header is not None or start != MAGIC:
+    source = ByteReader(stream)
+    source.fill(len(MAGIC))
+    start = bytes(source.ahead)
+    if header is not None or not start.startswith(MAGIC):
         return Reader(stream, start, header)
     try:
         return ReaderV0(stream, start, language_model)

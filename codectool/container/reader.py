@@ -23,7 +23,7 @@ from codectool.container.packets import (
 )
 from codectool.container.tags import decode_tags
 from codectool.errors import DataError, UsageError
-from codectool.files.lookahead import ByteSource
+from codectool.files.byte_reader import ByteReader
 
 GAPS_KEPT = 1000  # a hostile file could make one of every few bytes
 FAILED_CHECKS_FACTOR = 8  # honest damage fails about one check of each byte
@@ -77,7 +77,7 @@ class Reader:
     def __init__(self, stream: BinaryIO, start: bytes = b"", header: Header | None = None) -> None:
         self._stream = stream
         origin = stream.tell() - len(start) if stream.seekable() else None
-        found = find_header(stream, start) if header is None else _with_header(stream, start, header)
+        found = _found(ByteReader(stream, ahead=start), header)
         # With another file's header it is not known where this one's ends.
         self._origin = None if origin is None or header is not None else origin + found.foreign_bytes
         self.header = found.header
@@ -145,7 +145,7 @@ class Reader:
     def _go_to(self, position: int, index: int) -> None:
         assert self._origin is not None
         self._stream.seek(self._origin + position)
-        self._source = ByteSource(self._stream, position)
+        self._source = ByteReader(self._stream, position=position)
         self._next_index = index
         self._held_tags = self._damage = None
         self._finished = self.complete = False
@@ -246,8 +246,8 @@ class Reader:
         return gap
 
 
-def _with_header(stream: BinaryIO, start: bytes, header: Header) -> Found:
-    """Return the header of another file, and all bytes of this one, in which packets are looked for."""
-    source = ByteSource(stream, 0)
-    source.ahead += start
+def _found(source: ByteReader, header: Header | None) -> Found:
+    """Return the file's own header, or that of another file; then packets are looked for from byte 0 on."""
+    if header is None:
+        return find_header(source)
     return Found(header, source, 0, "the header of another file was used")

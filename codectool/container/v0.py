@@ -7,10 +7,10 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 from codectool.errors import DataError, UsageError
-from codectool.files.lookahead import read_up_to
+from codectool.files.byte_reader import ByteReader
 from codectool.models.registry import MODELS, ModelEntry
 
 MAGIC = b"ECDC\x00"  # with the version
@@ -116,20 +116,20 @@ class HeaderV0:
         return MAGIC + LENGTH.pack(len(text)) + text
 
 
-def read_header_v0(stream: BinaryIO, start: bytes = b"") -> tuple[HeaderV0, int]:
-    """Read a header, of which `start` was read already, and nothing beyond; return it and its size in bytes.
+def read_header_v0(source: ByteReader) -> HeaderV0:
+    """Take the header from the bytes of a file.
 
     Raises DataError if it is cut, not of version 0, or does not say what it must.
     """
     size = len(MAGIC) + LENGTH.size
-    start += read_up_to(stream, size - len(start))
+    start = source.read_fully(size)
     if len(start) == size and start.startswith(MAGIC):
         (length,) = LENGTH.unpack_from(start, len(MAGIC))
         if length > TEXT_LIMIT_BYTES:
             raise DataError(f"a header of {length} bytes is claimed, {TEXT_LIMIT_BYTES} at most can be")
-        text = read_up_to(stream, length)
+        text = source.read_fully(length)
         if len(text) == length:
-            return _parse(text), size + length
+            return _parse(text)
         start += text
     elif not MAGIC.startswith(start[: len(MAGIC)]):
         raise DataError("not an .ecdc file of version 0")

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codectool.errors import DataError
-from codectool.files.lookahead import ByteSource
+from codectool.files.byte_reader import ByteReader
 
 RANGE_BITS = 24  # shares are counted in 2 ** -24
 
@@ -95,7 +95,7 @@ class ArithmeticEncoder:
 class ArithmeticDecoder:
     """Takes codes from the bits of a source, of which it never reads a byte too many."""
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ByteReader) -> None:
         self._source = source
         self._interval = _Interval()
         self._number = 0  # the bits read so far that are not settled

@@ -13,7 +13,7 @@ import numpy as np
 from codectool.container.bits import Codes
 from codectool.container.v0_arithmetic import ArithmeticDecoder, ArithmeticEncoder, Bounds
 from codectool.errors import DataError
-from codectool.files.lookahead import ByteSource
+from codectool.files.byte_reader import ByteReader
 
 CODE_BITS = 10
 GROUP_FRAMES = 4  # frames that fill whole bytes, whatever the number of levels
@@ -72,7 +72,7 @@ class PredictedPacker:
         return self._encoder.finish()
 
 
-def unpack_plain(source: ByteSource, levels: int, frames: int) -> Iterator[Codes]:
+def unpack_plain(source: ByteReader, levels: int, frames: int) -> Iterator[Codes]:
     """Yield the codes of a segment in pieces, fewer frames only where the source ends.
 
     Raises DataError, after the last piece, if the bits that fill its last byte are not zero.
@@ -97,7 +97,7 @@ def unpack_plain(source: ByteSource, levels: int, frames: int) -> Iterator[Codes
             raise DataError(f"the bits that fill byte {source.position - 1} are not zero")
 
 
-def unpack_predicted(source: ByteSource, levels: int, frames: int, predictor: Predictor) -> Iterator[Codes]:
+def unpack_predicted(source: ByteReader, levels: int, frames: int, predictor: Predictor) -> Iterator[Codes]:
     """Yield the codes of a segment frame by frame, fewer only where the source ends.
 
     Raises DataError at bits that stand for no code.

@@ -14,7 +14,7 @@ from codectool.container.reader import GAPS_KEPT, Audio, Event, Gap
 from codectool.container.v0 import HeaderV0, read_header_v0
 from codectool.container.v0_codes import Predictor, unpack_plain, unpack_predicted
 from codectool.errors import DataError, UsageError, WeightsError
-from codectool.files.lookahead import CHUNK_BYTES, ByteSource
+from codectool.files.byte_reader import CHUNK_BYTES, ByteReader
 
 LanguageModelFinder: TypeAlias = Callable[[HeaderV0], Predictor]
 
@@ -35,14 +35,14 @@ class ReaderV0:
     def __init__(
         self, stream: BinaryIO, start: bytes = b"", language_model: LanguageModelFinder | None = None
     ) -> None:
-        self.header, header_bytes = read_header_v0(stream, start)
+        self._source = ByteReader(stream, ahead=start)
+        self.header = read_header_v0(self._source)
         self.total_samples: int | None = None
         self.tags: dict[str, str] = {}
         self.gaps: list[Gap] = []
         self.gap_count = 0
         self.packets = 0
         self.complete = False
-        self._source = ByteSource(stream, header_bytes)
         self._find_language_model = language_model
         self._next_frame = 0
         self._damage: str | None = None

@@ -26,6 +26,7 @@ from codectool.container import (
 )
 from codectool.container.fit import misfit
 from codectool.errors import DataError, UsageError, WeightsError
+from codectool.files.byte_reader import ByteReader
 from codectool.files.inputs import open_input, refuse_same
 from codectool.models.loaded import LoadedModel
 from codectool.models.loading import load
@@ -194,7 +195,7 @@ def _add_late_tags(decoding: Decoding, sink: AudioSink, target: str) -> list[str
 def _header_of(path: Path) -> Header:
     """Return the header of another version 1 file."""
     with open_input(path) as stream:
-        return read_header(stream)
+        return read_header(ByteReader(stream))
 
 
 def _look_ahead(stream: BinaryIO, header: Header | None) -> Summary | None:

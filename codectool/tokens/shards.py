@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from codectool.errors import DataError, UsageError
-from codectool.files.bytestream import PIECE_BYTES
+from codectool.files.byte_reader import PIECE_BYTES
 from codectool.files.outputs import open_atomic
 from codectool.files.streams import as_file_error
 from codectool.models.loaded import LoadedModel

@@ -7,14 +7,14 @@ import pytest
 
 from codectool.audio.wav_reader import read_tags_after_data, read_wav_header
 from codectool.errors import CodecError, DataError
-from codectool.files.bytestream import ByteStream
+from codectool.files.byte_reader import ByteReader
 from tests.audio import fuzz_wav
 
 UNKNOWN_SIZES = [0, 0xFFFFFFFF, 0x7FFFF000, 0x7FFFF000 - 1, 0x7FFFFFFE, 0x80000000]
 
 
 def header_of(data, is_file):
-    stream = ByteStream(io.BytesIO(data), "in.wav", len(data) if is_file else None)
+    stream = ByteReader(io.BytesIO(data), "in.wav", len(data) if is_file else None)
     return read_wav_header(stream), stream
 
 
@@ -89,7 +89,7 @@ def test_empty_wav_with_tags_behind_is_empty(wav_bytes):
 @pytest.mark.parametrize("claimed", [0x7FFFF000, 0x90000000, 0xFFFFFF00])
 def test_huge_sizes_are_believed_when_the_file_is_as_long_as_it_says(claimed, wav_bytes):
     head = wav_bytes(b"", riff_bytes=claimed + 36, data_bytes=claimed)
-    header = read_wav_header(ByteStream(io.BytesIO(head), "in.wav", len(head) + claimed))
+    header = read_wav_header(ByteReader(io.BytesIO(head), "in.wav", len(head) + claimed))
     assert header.data_bytes == claimed
 
 
