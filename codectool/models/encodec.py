@@ -11,10 +11,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
-from codectool.models.family import Family
+from codectool.models.family import Family, stacked_codebooks
 from codectool.nn.elu import Elu
 from codectool.nn.layer import Chain, Layer
 from codectool.nn.quantizer import ResidualVectorQuantizer
@@ -196,13 +195,9 @@ def from_published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     codebooks = {
         int(match[1]): value for key, value in official.items() if (match := OFFICIAL_CODEBOOK.fullmatch(key))
     }
-    if codebooks and max(codebooks) != len(codebooks) - 1:
-        raise ValueError(f"a codebook is missing, for its last is that of level {max(codebooks)}")
-    if len({codebook.shape for codebook in codebooks.values()}) > 1:
-        raise ValueError("its codebooks are not all of one size")
     state = {own_name(key): value for key, value in official.items()}
     if codebooks:
-        state["quantizer.codebooks"] = torch.stack([codebooks[level] for level in sorted(codebooks)])
+        state["quantizer.codebooks"] = stacked_codebooks(codebooks)
     return state
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,28 @@ from codectool.models.search import find_weights, has_graphs
 ENGINES = ("auto", "litert", "onnxruntime", "torch")
 ENGINE_VARIABLE = "CODECTOOL_ENGINE"  # what auto means, where it can run the model
 PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunsModel:
+    """A job that runs a model says how, in the words of `load`.
+
+    Attributes:
+        weights: a file to take instead of the model's usual one.
+        device: `cpu`, or a device that PyTorch knows, such as `cuda`.
+        precision: of large products: `auto`, `float32` or `bfloat16`.
+        engine: what runs the network: `auto`, `onnxruntime`, `torch` or `litert`.
+    """
+
+    weights: Path | None = None
+    device: str = "cpu"
+    precision: str = "auto"
+    engine: str = "auto"
+
+    @property
+    def how(self) -> tuple[Path | None, str, str, str]:
+        """The arguments of `load` behind the model's name."""
+        return self.weights, self.device, self.precision, self.engine
 
 
 def load(
