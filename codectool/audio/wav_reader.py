@@ -148,17 +148,16 @@ class _Sizes:
             claimed = self._data64_bytes
         riff_end = self._riff_bytes + 8
         size = self._stream.size_bytes
+        if claimed == 0:
+            if not self._stream.position < riff_end < self._open_ended_bytes:
+                return None  # nor does the header know of any chunk behind: it was never filled in
+            if not self._is_chunk_next(riff_end):  # its writer knew only the whole size
+                return min(riff_end, riff_end if size is None else size) - self._stream.position
+            return 0
         if size is not None and size <= riff_end <= size + 1:  # the writer did go back: every size is honest
             return claimed
         if claimed == SIZE32_UNKNOWN or claimed > self._open_ended_bytes - sample_bytes:
             return None
-        if claimed == 0:
-            if not self._stream.position < riff_end < self._open_ended_bytes:
-                return (
-                    None  # nor does the header know of any chunk behind the samples: it was never filled in
-                )
-            if not self._is_chunk_next(riff_end):
-                return riff_end - self._stream.position  # a pipe's writer that knew only the whole size
         return claimed
 
     def _is_chunk_next(self, end_bytes: int) -> bool:

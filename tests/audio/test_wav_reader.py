@@ -77,6 +77,16 @@ def test_sizes_that_were_never_filled_in_mean_to_the_end(size, riff_bytes, is_fi
     assert header.data_bytes is None
 
 
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_whole_size_is_believed_where_that_of_the_samples_is_missing(is_file, wav_bytes):
+    """Its writer knew how long the file is, and never filled in how much of it are samples."""
+    samples = b"\x80\xff" * 500  # not the name of a chunk
+    header, _ = header_of(wav_bytes(samples, data_bytes=0), is_file)
+    assert header.data_bytes == 1000
+    header, _ = header_of(wav_bytes(b"", data_bytes=0), is_file)
+    assert not header.data_bytes  # none, or as many as come
+
+
 def test_empty_wav_with_tags_behind_is_empty(wav_bytes):
     data = wav_bytes(b"", after=info_list(title=b"nothing"))
     for is_file in (True, False):
