@@ -26,7 +26,10 @@ LENGTH_AT = len(OPENING)  # offset of the header's length
 
 @dataclass(frozen=True)
 class Found:
-    """A header, the bytes after it, and how many stood before it; `damage` tells what was wrong."""
+    """A header that was found, and the bytes after it.
+
+    `foreign_bytes` is how many stood before it, and `damage` says what was wrong, None if nothing.
+    """
 
     header: Header
     source: ByteReader

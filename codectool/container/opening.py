@@ -21,8 +21,8 @@ def open_reader(
 ) -> AnyReader:
     """Return the reader for the version that the header states; DataError if it is damaged or foreign.
 
-    `language_model` gives the model that entropy-coded codes of version 0 need; `header`, of a version 1 file
-    that was encoded alike, is used instead of the file's own.
+    Entropy-coded codes of version 0 need `language_model`, which gives the model for a header. A version 1
+    `header` of another file, which was encoded alike, is used instead of the file's own.
     """
     origin = stream.tell() if stream.seekable() else None
     source = ByteReader(stream)

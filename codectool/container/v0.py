@@ -24,12 +24,12 @@ MODEL_NAMES = ("encodec_24khz", "encodec_48khz")  # all that version 0 was made 
 class HeaderV0:
     """What a version 0 file says about itself; impossible values raise UsageError.
 
-    What else `Header` tells of a version 1 file follows from the model, whose weights the file does not name.
+    The other facts that `Header` has follow from the model. The file does not say which weights made it.
 
     Attributes:
         model: `encodec_24khz` or `encodec_48khz`.
         total_samples: length at the model's rate, at most 2 ** 40.
-        levels: codes a frame, as many as the model has at most.
+        levels: codes a frame, from 1 to what the model has.
         language_model: whether the codes are entropy-coded with EnCodec's language model.
     """
 
@@ -62,12 +62,12 @@ class HeaderV0:
 
     @property
     def original_rate_hz(self) -> int:
-        """Sample rate of the recording as far as the file knows: the model's."""
+        """Sample rate of the recording; the file knows only the model's."""
         return self.entry.sample_rate_hz
 
     @property
     def original_channels(self) -> int:
-        """Channels of the recording as far as the file knows: the model's."""
+        """Channels of the recording; the file knows only the model's."""
         return self.entry.channels
 
     @property
@@ -92,16 +92,17 @@ class HeaderV0:
 
     @property
     def encodec_reads(self) -> bool:
-        """Whether EnCodec reads such a file: not an empty one, nor one whose frames it computes one too many.
+        """Whether EnCodec itself reads such a file.
 
-        It divides and multiplies in floats, and so takes 42.000000000000006 of 42 frames for 43.
+        It reads no empty file. It also computes the frames with floats, takes 42.000000000000006 frames for
+        43, and fails on such lengths.
         """
         frame_rate = math.ceil(self.entry.frame_rate_hz)
         theirs = (math.ceil(n / self.model_rate_hz * frame_rate) for n in self._segment_samples())
         return self.total_samples > 0 and list(theirs) == list(self.segments())
 
     def segments(self) -> Iterator[int]:
-        """Yield how many frames each segment has; a model that knows no segments has one, if any sample."""
+        """Yield the frames of each segment; a model without segments has one, unless there are no samples."""
         return (-(-samples // self.hop_samples) for samples in self._segment_samples())
 
     def _segment_samples(self) -> Iterator[int]:

@@ -24,9 +24,9 @@ class Predictor(Protocol):
     """Says how likely each code of the next frame is, as EnCodec's language model does."""
 
     def step(self, frame: Codes | None, levels: int, state: Any) -> tuple[Bounds, Any]:
-        """Return the bounds `[levels, codes]` and the next state.
+        """Return the bounds `[levels, codes]` of the next frame, and the next state.
 
-        `frame` has the codes `[levels]` of the frame before; it and the state are None to begin a segment.
+        `frame` is the codes `[levels]` of the frame before. The first frame of a segment has None for both.
         """
 
 
@@ -49,7 +49,7 @@ class PlainPacker:
 
 
 class PredictedPacker:
-    """Codes the codes of one segment by how likely a model finds them."""
+    """Packs the codes of one segment by how likely a language model finds them."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
@@ -73,7 +73,7 @@ class PredictedPacker:
 
 
 def unpack_plain(source: ByteReader, levels: int, frames: int) -> Iterator[Codes]:
-    """Yield the codes of a segment in pieces, fewer frames only where the source ends.
+    """Yield the codes of a segment in pieces `[levels, frames]`, fewer only where the source ends.
 
     Raises DataError, after the last piece, if the bits that fill its last byte are not zero.
     """
@@ -98,7 +98,7 @@ def unpack_plain(source: ByteReader, levels: int, frames: int) -> Iterator[Codes
 
 
 def unpack_predicted(source: ByteReader, levels: int, frames: int, predictor: Predictor) -> Iterator[Codes]:
-    """Yield the codes of a segment frame by frame, fewer only where the source ends.
+    """Yield the codes of a segment, a frame `[levels, 1]` at a time, fewer only where the source ends.
 
     Raises DataError at bits that stand for no code.
     """
