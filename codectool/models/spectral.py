@@ -59,7 +59,7 @@ INITIAL_LOG_MAGNITUDE = -5.0  # an untrained decoder is quiet, like most bins of
 
 
 class SpectralFeatures(nn.Module):
-    """Compress spectra `[..., 2 * bins]` to real parts, imaginary parts, log magnitudes `[..., 3 * bins]`."""
+    """Compresses spectra `[..., 2 * bins]` to real, imaginary parts and log magnitudes `[..., 3 * bins]`."""
 
     def forward(self, spectrum: Tensor) -> Tensor:
         real, imaginary = spectrum.chunk(2, dim=-1)
@@ -71,7 +71,7 @@ class SpectralFeatures(nn.Module):
 
 
 class PolarSpectrum(nn.Module):
-    """Turn log magnitudes, then phases in radians, `[..., 2 * bins]`, into real, then imaginary parts."""
+    """Turns log magnitudes and phases in radians `[..., 2 * bins]` into real and imaginary parts."""
 
     def forward(self, x: Tensor) -> Tensor:
         log_magnitude, phase = x.float().chunk(2, dim=-1)
@@ -80,7 +80,7 @@ class PolarSpectrum(nn.Module):
 
 
 class Columns(nn.Module):
-    """Take some of the columns: `[..., first:last]`."""
+    """Takes some of the columns: `[..., first:last]`."""
 
     def __init__(self, first: int, last: int) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Columns(nn.Module):
 
 
 class WaveHints(nn.Module):
-    """Make the wave path's numbers, the last ones, what a network can learn from: sizes without signs."""
+    """Turns the wave path's numbers, which come last, into sizes without signs, which a network can use."""
 
     def __init__(self, wave_dim: int) -> None:
         super().__init__()
@@ -104,13 +104,15 @@ class WaveHints(nn.Module):
 
 
 class GatedSpectrum(nn.Module):
-    """Add the wave path's spectrum to the one that the network paints, each bin by a gate.
+    """Adds the spectrum of the wave path to the one that the network paints, each bin by a gate.
 
-    The input is log magnitudes and phases, painted without knowledge of the wave; then, from the blocks that
-    know it, corrections of both and the log noise; all these for each bin. Last come the wave path's numbers.
-    A gate is a Wiener filter's, which lets of the wave pass what stands out of the coding noise: the power,
-    painted and of the wave, over the sum of it and of the noise, whose natural log is relative to the
-    loudness. What the gate lets pass is not painted. Without a wave all is, uncorrected.
+    The input holds, for each bin: the painted log magnitudes and phases, which know nothing of the wave;
+    then, from the blocks that know it, corrections of both, and the natural log of the noise, relative to the
+    loudness. The wave path's numbers come last.
+
+    The gate is a Wiener filter's: the painted power and the wave's over the sum of both and the noise. It
+    lets pass what stands out of the coding noise. What it lets pass is not painted. Where there is no wave,
+    all is painted, and not corrected.
     """
 
     def __init__(self, hop: int, wave_dim: int) -> None:
