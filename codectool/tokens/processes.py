@@ -15,6 +15,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol
 
+from codectool.engines.kernel_caches import bound_kernel_caches
 from codectool.engines.threads import THREADS_VARIABLE
 from codectool.errors import CodecError, UsageError
 from codectool.models.loading import load
@@ -112,6 +113,7 @@ class InProcesses:
 def _prepare() -> None:
     """Make a worker compute on one thread, leave Ctrl-C to its parent, and end with it."""
     os.environ[THREADS_VARIABLE] = "1"  # read when torch is imported
+    bound_kernel_caches()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
