@@ -33,6 +33,7 @@ RATE_HZ = 24_000
 SHORTEST_S, LONGEST_S = 1.0, 15.0
 CODEC = ("-m", "codectool")
 PEER_CLIPS = 4  # are enough to know how long the others would take
+MEMORY_CLIPS = (30, 300)  # and as many as asked for
 KILL_CLIPS = 48
 RAY_CLIPS = 60
 SHORT_S = 3.0  # the longest clips where time is not what is measured
@@ -129,20 +130,23 @@ def speed(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]
 
 
 def memory(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]:
-    """Yield the peak memory of one process for few and for many clips."""
-    yield ["recordings", "audio_hours", "peak_mib", "wall_s"]
-    for count in (arguments.count // 10, arguments.count):
-        seconds = write_clips(folder / str(count), count, SHORT_S)
-        yield _peak(folder, str(count), count, seconds, arguments.small)
+    """Yield the peak memory of one process for few and for many clips, by either engine."""
+    yield ["engine", "recordings", "audio_hours", "peak_mib", "wall_s"]
+    counts = [count for count in MEMORY_CLIPS if count < arguments.count] + [arguments.count]
+    for engine in ("onnxruntime", "torch"):
+        for count in counts:
+            clips = folder / f"{engine}{count}"
+            seconds = write_clips(clips, count, SHORT_S)
+            yield [engine, *_peak(clips, count, seconds, arguments, "--engine", engine)]
 
 
 def length(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]:
     """Yield the peak memory of one process for one long recording."""
     yield ["recordings", "audio_hours", "peak_mib", "wall_s"]
     for hours in (1, arguments.hours):
-        (folder / f"{hours}h").mkdir()
-        write_clip(folder / f"{hours}h" / "long.wav", hours * 3600, np.random.default_rng(0))
-        yield _peak(folder, f"{hours}h", 1, hours * 3600, arguments.small)
+        recording = folder / f"{hours}h.wav"
+        write_clip(recording, hours * 3600, np.random.default_rng(0))
+        yield _peak(recording, 1, hours * 3600, arguments)
 
 
 def _weights(folder: Path, small: bool) -> tuple[str, ...]:
@@ -154,10 +158,16 @@ def _weights(folder: Path, small: bool) -> tuple[str, ...]:
     return "--weights", str(write_weights(noise_codec(seed=0), folder / "small.safetensors"))
 
 
-def _peak(folder: Path, name: str, count: int, seconds: float, small: bool) -> list[object]:
-    command = ("tokenize", str(folder / name), str(folder / f"{name}_out"), "--jobs", "1", "-q")
-    peak_mib, wall_s = peak_and_time([*CODEC, *command, *_weights(folder, small)])
-    shutil.rmtree(folder / name)
+def _peak(
+    source: Path, count: int, seconds: float, arguments: argparse.Namespace, *options: str
+) -> list[object]:
+    """Return the row of one process that tokenizes a folder or a file, which is then removed."""
+    target = source.with_name("out")
+    small = _weights(source.parent, arguments.small)
+    command = ("tokenize", str(source), str(target), "--jobs", "1", "-q", *options, *small)
+    peak_mib, wall_s = peak_and_time([*CODEC, *command])
+    for path in (source, target):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     return [count, round(seconds / 3600, 3), round(peak_mib), round(wall_s, 1)]
 
 

@@ -14,6 +14,7 @@ from click.exceptions import Exit
 from codectool.cli import cli
 from codectool.cli.completion import answer_shell
 from codectool.cli.options import SIGNALLED, say
+from codectool.engines.kernel_caches import bound_kernel_caches
 from codectool.errors import CodecError, FileError, WeightsError, message_of
 from codectool.files.streams import fill_closed_streams
 
@@ -32,6 +33,7 @@ def main() -> None:
     """Run the command line and exit with the code of what happened."""
     fill_closed_streams()
     end_in_order()
+    bound_kernel_caches()
     if isinstance(sys.stdout, io.TextIOWrapper):  # names and tags may be of letters that a terminal lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     answered = answer_shell(cli)

@@ -33,9 +33,10 @@ def codec_of(model: LoadedModel) -> Any:
     return encoder.codec
 
 
-def model_of(codec: Any, entry: ModelEntry) -> LoadedModel:
-    """Return a codec as loading would, on the CPU, with a fingerprint of zeros."""
-    device = torch.device("cpu")
+def model_of(codec: Any, entry: ModelEntry, device_name: str = "cpu") -> LoadedModel:
+    """Return a codec as loading would, with a fingerprint of zeros."""
+    device = torch.device(device_name)
+    codec.to(device)
     return LoadedModel(
         entry,
         TorchEncoder(codec, device, entry.channels, entry.hop_samples),

@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "sessions": {"errors", "audio", "container", "models", "engines"},
     "pipeline": {"errors", "files", "audio", "container", "engines", "models", "sessions"},
     "tokens": {"errors", "files", "audio", "container", "engines", "models", "sessions", "pipeline"},
-    "batch": {"errors", "files", "audio", "container", "models", "pipeline"},
+    "batch": {"errors", "files", "audio", "container", "engines", "models", "pipeline"},
     "quality": {
         "errors",
         "files",
@@ -63,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
         "pipeline",
         "quality",
     },
-    "__main__": {"errors", "files", "cli"},
+    "__main__": {"errors", "files", "engines", "cli"},
 }
 MAY_IMPORT_TORCH = ("codectool.nn", "codectool.engines.torch", "codectool.models", "codectool.quality")
 # Families are found by the names in the registry, so that no other module knows them.
@@ -75,7 +75,7 @@ TORCH_FREE_MODELS = ("registry", "search", "fetching", "fingerprint", "loaded", 
 TORCH_FREE_MODELS += ("entry", "own_entries", "field_entries", "graph_families", "lyra")
 TORCH_FREE_MODELS += ("weights",)
 WITHOUT_TORCH = [name for name in NAMES if part(name) in TORCH_FREE]
-TORCH_FREE_ENGINES = ("litert_engine", "network", "onnx_engine", "threads")
+TORCH_FREE_ENGINES = ("kernel_caches", "litert_engine", "network", "onnx_engine", "processes", "threads")
 WITHOUT_TORCH += [f"codectool.engines.{name}" for name in TORCH_FREE_ENGINES]
 WITHOUT_TORCH += [f"codectool.models.{name}" for name in TORCH_FREE_MODELS]
 

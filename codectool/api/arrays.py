@@ -1,4 +1,4 @@
-"""Arrays from users, checked: whatever is not audio or not codes is refused in words that say what to do."""
+"""Arrays from users, checked: an error says what to give instead of what is not audio or not codes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SCALES = {np.dtype(np.int16): 2.0**-15, np.dtype(np.int32): 2.0**-31, np.dtype(n
 def audio_block(audio: ArrayLike, channels_last: bool = False) -> Block:
     """Return audio as float32 `[channels, samples]`.
 
-    Takes float64, float32, float16, int32, int16 or uint8, `[samples]` or `[channels, samples]`, with
-    `channels_last` `[samples, channels]`. UsageError for any other shape or type, and for values that are not
-    finite.
+    Takes float64, float32, float16, int32, int16 or uint8, in the shape `[samples]` or `[channels, samples]`;
+    with `channels_last` the shape is `[samples, channels]`. Raises UsageError for any other shape or type,
+    and for values that are not finite.
     """
     array = _array(audio, "audio")
     if array.ndim == 1:
@@ -45,7 +45,7 @@ def audio_block(audio: ArrayLike, channels_last: bool = False) -> Block:
 
 
 def sample_rate_hz(rate: float | None, entry: ModelEntry) -> int:
-    """Return a sample rate in Hz, the model's for None; UsageError for one that cannot be."""
+    """Return a sample rate in whole Hz; None means the model's. UsageError for a rate that cannot be."""
     if rate is None:
         return entry.sample_rate_hz
     if isinstance(rate, bool) or not isinstance(rate, (int, float, np.integer, np.floating)):
@@ -56,7 +56,11 @@ def sample_rate_hz(rate: float | None, entry: ModelEntry) -> int:
 
 
 def code_array(codes: ArrayLike, entry: ModelEntry) -> CodeArray:
-    """Return codes as uint16 `[streams, levels, frames]`; UsageError for what the model cannot have."""
+    """Return codes as uint16 `[streams, levels, frames]`.
+
+    Takes integers `[levels, frames]` or `[streams, levels, frames]`. Raises UsageError for any other shape or
+    type, for more levels than the model has, and for codes beyond its codebooks.
+    """
     array = _array(codes, "codes")
     if array.ndim not in (2, 3):
         raise UsageError(f"codes of shape {array.shape}: give [levels, frames] or [streams, levels, frames]")
@@ -73,7 +77,10 @@ def code_array(codes: ArrayLike, entry: ModelEntry) -> CodeArray:
 
 
 def levels_of(entry: ModelEntry, bitrate: float | None, levels: int | None, streams: int = 1) -> int:
-    """Return how many levels a bit rate or a number of levels means; UsageError for both, or neither fits."""
+    """Return how many levels are meant by a bit rate in bits a second, or by a number of levels.
+
+    Raises UsageError if both are given, or if the model cannot have the one that is.
+    """
     if bitrate is not None and levels is not None:
         raise UsageError("give bitrate or levels, not both")
     if levels is not None:

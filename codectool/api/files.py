@@ -1,4 +1,4 @@
-"""Files: encode, decode, read a part of one, and look into one without any model."""
+"""Files: encode and decode them, read a part of one, and look into one without a model."""
 
 from __future__ import annotations
 
@@ -34,12 +34,29 @@ def encode_file(
     keep_channels: bool = False,
     tags: Mapping[str, str] | None = None,
 ) -> EncodeResult:
-    """Encode a recording, in any format that libsndfile reads, to an .ecdc file.
+    """Encode a recording to an .ecdc file: the same file that `codec encode` writes.
 
-    Memory does not grow with its length. Returns what came of it (duration, levels, rates, bytes, notes).
-    Raises FileError (an OSError) for files that cannot be read or written, DataError for what is no audio,
-    UsageError (a ValueError) for what is impossible; then no file is left behind. The file is the same as
-    `codec encode` writes.
+    Memory does not grow with the recording. A call that fails leaves no file behind.
+
+    Args:
+        source: an audio file, in any format that libsndfile reads.
+        target: the .ecdc file to write.
+        bitrate: the most bits a second that the codes may take; None for 6 kbps, or the model's nearest.
+        levels: how many levels to code, instead of a bit rate.
+        model: a name that `codec models` lists.
+        weights, device, precision, engine: as for `load`.
+        overwrite: whether a target that exists is replaced; otherwise it is an error.
+        keep_channels: whether each channel is coded by itself; otherwise channels are mixed to the model's.
+        tags: tags to write beside the recording's own; an empty text leaves one out.
+
+    Returns:
+        The duration in seconds, levels, bit rates, bytes written, and notes and warnings as texts.
+
+    Raises:
+        FileError (an OSError): a file cannot be read or written.
+        DataError: the source holds no audio, or is damaged.
+        UsageError (a ValueError): the arguments ask for what cannot be.
+        WeightsError: the weights are missing, damaged or another model's.
     """
     return encode(
         EncodeJob(
@@ -73,11 +90,28 @@ def decode_file(
     start: float = 0.0,
     duration: float | None = None,
 ) -> DecodeResult:
-    """Decode an .ecdc file to a recording whose suffix says its format, at its own rate and exact length.
+    """Decode an .ecdc file to a recording with the sample rate and the exact length of the original.
 
-    What a damaged file has lost is silence, and `damage` of the result lists it; with `strict` it is a
-    DataError, and nothing is written. `start` and `duration` (seconds) ask for a part. Errors are as of
-    `encode_file`, and WeightsError when the weights are not those it was made with.
+    The suffix of the target says its format. A damaged file is decoded as far as it goes: silence stands for
+    what was lost, and `damage` of the result lists it. A call that fails leaves no file behind.
+
+    Args:
+        source: the .ecdc file.
+        target: the audio file to write.
+        weights, device, precision, engine: as for `load`.
+        overwrite: whether a target that exists is replaced; otherwise it is an error.
+        subtype: how samples are stored, by libsndfile's names, such as `PCM_24`; None for the format's usual.
+        strict: whether damage is a DataError; then nothing is written.
+        start, duration: the part to decode, in seconds; a duration of None means to the end.
+
+    Returns:
+        The duration in seconds, the sample rate in Hz, and damage, notes and warnings as texts.
+
+    Raises:
+        FileError (an OSError): a file cannot be read or written.
+        DataError: the source is no .ecdc file, or is damaged and `strict` was asked for.
+        UsageError (a ValueError): the arguments ask for what cannot be.
+        WeightsError: the weights are missing, or are not those that the file was made with.
     """
     return decode(
         DecodeJob(
@@ -109,8 +143,16 @@ def read(
 ) -> tuple[npt.NDArray[np.float32], int]:
     """Return the audio of an .ecdc file, float32 `[channels, samples]`, and its sample rate in Hz.
 
-    Of a part, given in seconds, only what it needs is decoded. What a damaged file has lost is silence, with
-    `strict` a DataError.
+    Only the part that was asked for is decoded. Silence stands for what a damaged file has lost.
+
+    Args:
+        path: the .ecdc file.
+        start, duration: the part to read, in seconds; a duration of None means to the end.
+        weights, device, precision, engine: as for `load`.
+        strict: whether damage is a DataError.
+
+    Raises:
+        The errors of `decode_file`.
     """
     job = DecodeJob(
         source=str(path),
@@ -127,7 +169,7 @@ def read(
 
 
 def open(path: PathLike) -> CodedFile:
-    """Open an .ecdc file to look into: its facts, codes and tags. No model and no PyTorch is needed.
+    """Open an .ecdc file and return its facts, codes and tags; this needs no model and no PyTorch.
 
     Raises FileError (an OSError) when it cannot be read, and DataError when it is no .ecdc file.
     """
@@ -135,11 +177,11 @@ def open(path: PathLike) -> CodedFile:
 
 
 class CodedFile:
-    """An .ecdc file that was read to its end once; a context manager.
+    """An .ecdc file that was read to its end once; it may be used as a context manager.
 
     Attributes:
-        info: what it says about itself, and whether it is whole (`codectool.container.Summary`).
-        tags: its tags.
+        info: what the file says about itself, and whether it is whole (`codectool.container.Summary`).
+        tags: the tags by name.
     """
 
     def __init__(self, path: PathLike) -> None:
@@ -149,9 +191,10 @@ class CodedFile:
         self.tags: dict[str, str] = dict(self.info.tags)
 
     def codes(self) -> npt.NDArray[np.int16]:
-        """Return all codes, int16 `[levels, frames]`, or `[streams, levels, frames]` of channels coded apart.
+        """Return all codes, int16 `[levels, frames]`.
 
-        Raises DataError when any is damaged.
+        Of channels that were coded apart they are `[streams, levels, frames]`. Raises DataError when any code
+        is damaged.
         """
         with open_input(self._path) as stream:
             codes = codes_of(open_reader(stream))

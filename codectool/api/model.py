@@ -1,4 +1,4 @@
-"""Models in memory: audio arrays to codes, and back."""
+"""A model in memory: audio arrays to codes, and codes to audio arrays."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from codectool.sessions.payloads import Payload, payload_decoder, payload_encode
 
 
 class Codes(np.ndarray):  # of any shape that slicing gives
-    """Codes of a model that codes segments: an array `[levels, frames]` with the loudness of each segment.
+    """Codes `[levels, frames]` of a model that codes in segments, with the loudness of each segment.
 
     Attributes:
-        scales: float32 `[segments]`; what each segment is multiplied by after decoding.
+        scales: float32 `[segments]`; each is the factor of its segment's decoded audio.
     """
 
     scales: npt.NDArray[np.float32] | None = None
@@ -47,21 +47,21 @@ def load(
     """Return a model with its weights, ready to encode and decode.
 
     Args:
-        name: one of `codec models`, such as `base_24khz` or `encodec_24khz`.
+        name: a name that `codec models` lists, such as `base_24khz` or `encodec_24khz`.
         weights: a file to take instead of the model's usual one.
         device: `cpu`, or a device that PyTorch knows, such as `cuda`.
-        precision: of large products: `auto`, `float32` or `bfloat16`.
-        engine: what runs the network: `auto`, or one that `codec bench` lists.
+        precision: the type of large products: `auto`, `float32` or `bfloat16`.
+        engine: what runs the network: `auto`, `onnxruntime`, `torch` or `litert`.
 
     Raises:
-        UsageError (a ValueError): for a name, device, precision or engine that there is not.
-        WeightsError: when the weights are missing, damaged or another model's.
+        UsageError (a ValueError): a name, device, precision or engine does not exist here.
+        WeightsError: the weights are missing, damaged or another model's, or the engine is not installed.
     """
     return Model(load_model(name, None if weights is None else Path(weights), device, precision, engine))
 
 
 class Model:
-    """A neural codec with its weights. It is read-only: threads may share it."""
+    """A neural codec with its weights. It never changes, so threads may share it."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
@@ -69,57 +69,60 @@ class Model:
 
     @property
     def name(self) -> str:
-        """Its name in the registry."""
+        """The name in the registry."""
         return self._entry.name
 
     @property
     def fingerprint(self) -> str:
-        """What identifies its codebooks, 16 hexadecimal digits; an .ecdc file carries it."""
+        """The identity of the codebooks, 16 hexadecimal digits; every .ecdc file carries it."""
         return self._loaded.fingerprint.hex()
 
     @property
     def sample_rate(self) -> int:
-        """The rate it works at, in Hz; other rates are resampled."""
+        """The sample rate of the network, in Hz; audio of other rates is resampled."""
         return self._entry.sample_rate_hz
 
     @property
     def channels(self) -> int:
-        """The channels it codes together; other numbers are mixed to it."""
+        """The channels that the network codes together; audio with more or fewer is mixed."""
         return self._entry.channels
 
     @property
     def frame_rate(self) -> float:
-        """Frames of codes a second."""
+        """Frames of codes in a second."""
         return self._entry.frame_rate_hz
 
     @property
     def exact_frame_rate(self) -> Fraction:
-        """The same, exactly."""
+        """Frames of codes in a second, as a fraction."""
         return self._entry.exact_frame_rate_hz
 
     @property
     def samples_per_frame(self) -> int:
-        """Samples at the model's rate that a frame stands for."""
+        """Samples of the network's rate in a frame."""
         return self._entry.hop_samples
 
     @property
     def codebooks(self) -> int:
-        """How many codebooks it has, which is the most that can be used."""
+        """The number of codebooks."""
         return len(self._entry.level_choices)
 
     @property
     def levels(self) -> int:
-        """Rows of codes a frame has at most: one a codebook, more where codebooks have several rates."""
+        """The most rows of codes in a frame.
+
+        That is one row a codebook, and more where codebooks have several rates.
+        """
         return self._entry.levels
 
     @property
     def codebook_size(self) -> int:
-        """Entries of the largest codebook: codes are below it."""
+        """The number of codes of the largest codebook; every code is below it."""
         return self._entry.codebook_size
 
     @property
     def bitrates(self) -> tuple[float, ...]:
-        """The rates in bits a second that it can have, one for each number of codebooks."""
+        """The possible bit rates in bits a second, one for each number of codebooks."""
         return self._entry.rates_bps()
 
     @property
@@ -129,7 +132,7 @@ class Model:
 
     @property
     def latency(self) -> float:
-        """Seconds by which decoded sound lags what went in, besides the block that is being filled."""
+        """The delay of decoded sound in seconds, without the time that a block takes to fill."""
         return self._entry.latency_samples / self._entry.sample_rate_hz
 
     def encode(
@@ -144,19 +147,20 @@ class Model:
         """Return the codes of a recording.
 
         Args:
-            audio: `[samples]` or `[channels, samples]`, float (full scale is 1), int16, int32 or uint8; a
-                numpy array or a torch tensor.
-            sample_rate: its rate in Hz; None for the model's.
-            bitrate: bits a second to spend at most; None for 6 kbps, or the nearest that the model has.
-            levels: rows of codes instead of a bit rate.
+            audio: a numpy array or torch tensor `[samples]` or `[channels, samples]`, of floats with a full
+                scale of 1, or of int16, int32 or uint8.
+            sample_rate: the audio's rate in Hz; None for the model's.
+            bitrate: the most bits a second to spend; None for 6 kbps, or the model's nearest.
+            levels: the rows of codes to make, instead of a bit rate.
             channels_last: whether audio is `[samples, channels]`, as soundfile gives it.
 
         Returns:
-            uint16 `[levels, frames]`. Of a model that codes segments it has an attribute `scales` as well,
-            which `decode` wants back.
+            uint16 `[levels, frames]`. A model that codes in segments adds the attribute `scales`, which
+            `decode` needs.
 
         Raises:
-            UsageError (a ValueError): for a shape, type, rate or level that cannot be, or values not finite.
+            UsageError (a ValueError): a shape, type, rate or number of levels is impossible, or a value is
+                not finite.
         """
         levels = levels_of(self._entry, bitrate, levels)
         block = self._at_model_rate(audio, sample_rate, channels_last)
@@ -172,7 +176,10 @@ class Model:
         levels: int | None = None,
         channels_last: bool = False,
     ) -> list[npt.NDArray[np.uint16]]:
-        """Return the codes of several recordings, the same as one by one, in less time; see `encode`."""
+        """Return the codes of several recordings, uint16 `[levels, frames]` each.
+
+        They are the same as one by one, in less time. Arguments and errors are those of `encode`.
+        """
         levels = levels_of(self._entry, bitrate, levels)
         blocks = [self._at_model_rate(audio, sample_rate, channels_last) for audio in recordings]
         if self._loaded.segments is not None:
@@ -193,16 +200,17 @@ class Model:
 
         Args:
             codes: integers `[levels, frames]`, or `[streams, levels, frames]` of channels coded apart.
-            sample_rate: the rate to return it at, in Hz; None for the model's.
-            samples: how many samples the recording had at that rate; None for all that the frames hold,
-                which is up to a frame more.
-            scales: of a model that codes segments, the loudness of each; None for those that `codes` carries.
+            sample_rate: the rate of the audio to return, in Hz; None for the model's.
+            samples: the recording's length at that rate; None for all that the frames hold, which is up to a
+                frame more.
+            scales: the loudness of each segment, for a model that codes in segments; None for those that
+                `codes` carries.
 
         Returns:
             float32 `[channels, samples]`.
 
         Raises:
-            UsageError (a ValueError): for codes, rates or scales that cannot be.
+            UsageError (a ValueError): codes, a rate, a length or scales are impossible.
         """
         rate_hz = sample_rate_hz(sample_rate, self._entry)
         array = code_array(codes, self._entry)
@@ -231,7 +239,17 @@ class Model:
         channels: int | None = None,
         block_seconds: float | None = None,
     ) -> StreamEncoder:
-        """Return what encodes one stream as it comes; see `StreamEncoder`."""
+        """Return an encoder of one stream, which takes audio as it comes.
+
+        Args:
+            sample_rate: the audio's rate in Hz; None for the model's.
+            bitrate, levels: as for `encode`.
+            channels: the channels of every block; None for those of the first.
+            block_seconds: how much audio is coded at once, above 0 and 60 at most; None for a second or less.
+
+        Raises:
+            UsageError (a ValueError): an argument is impossible, or the model does not stream.
+        """
         rate_hz = sample_rate_hz(sample_rate, self._entry)
         return StreamEncoder(
             self._loaded, rate_hz, levels_of(self._entry, bitrate, levels), channels, block_seconds
@@ -240,7 +258,15 @@ class Model:
     def decoder(
         self, sample_rate: float | None = None, *, block_seconds: float | None = None
     ) -> StreamDecoder:
-        """Return what decodes one stream as it comes; see `StreamDecoder`."""
+        """Return a decoder of one stream, which takes codes as they come.
+
+        Args:
+            sample_rate: the rate of the audio to return, in Hz; None for the model's.
+            block_seconds: as for `encoder`.
+
+        Raises:
+            UsageError (a ValueError): an argument is impossible, or the model does not stream.
+        """
         return StreamDecoder(self._loaded, sample_rate_hz(sample_rate, self._entry), block_seconds)
 
     def __repr__(self) -> str:
@@ -266,7 +292,7 @@ class Model:
 
 
 def joined(payloads: list[Payload], levels: int) -> npt.NDArray[np.uint16]:
-    """Return the codes of payloads of one stream behind each other, with their scales if they have any."""
+    """Return the codes `[levels, frames]` of one stream's payloads in a row, with the scales of segments."""
     pieces = [payload.codes[0] for payload in payloads]
     scales = [payload.scale for payload in payloads if payload.scale is not None]
     codes: npt.NDArray[np.uint16] = np.concatenate([np.zeros((levels, 0), np.uint16), *pieces], axis=1)

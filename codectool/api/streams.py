@@ -1,4 +1,4 @@
-"""Streams: audio or codes of any length, block by block, with the state inside."""
+"""Streams: audio or codes of any length, block by block; the state is inside."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from codectool.sessions.streaming import DecoderSession, EncoderSession
 
 
 class StreamEncoder:
-    """Encodes one stream: `push` blocks of any size, then `finish`. The codes do not depend on the sizes.
+    """Encodes one stream: `push` blocks of any size, then `finish`.
 
-    Codes come whenever a block of the model is full, every second unless `block_seconds` says otherwise: less
-    brings them sooner, and costs more time. Models that code segments or whole recordings have no streams.
+    The codes do not depend on the sizes of the blocks. They come whenever the model's own block is full,
+    which holds a second or less; a smaller `block_seconds` brings them sooner and takes more time in all.
+    Models that code segments or whole recordings do not stream.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class StreamEncoder:
         self._resampler = Resampler(rate_hz, model.entry.sample_rate_hz, self._channels)
 
     def push(self, audio: ArrayLike, *, channels_last: bool = False) -> npt.NDArray[np.uint16]:
-        """Take the next audio, `[samples]` or `[channels, samples]`; return codes `[levels, frames]`, if any.
+        """Take the next audio `[samples]` or `[channels, samples]`; return the codes that are ready.
 
-        UsageError (a ValueError) for what is not audio, or has other channels than the blocks before.
+        Codes are uint16 `[levels, frames]`, perhaps of 0 frames. Raises UsageError (a ValueError) for what is
+        not audio, and for another number of channels than before.
         """
         block = audio_block(audio, channels_last)
         if self._stated_channels is None:
@@ -47,7 +49,10 @@ class StreamEncoder:
         return self._session.push(self._resampler.push(to_channels(block, self._channels)))
 
     def finish(self) -> npt.NDArray[np.uint16]:
-        """End the stream; return its last codes. The next `push` begins a new stream."""
+        """End the stream and return its last codes, uint16 `[levels, frames]`.
+
+        The next `push` begins a new stream.
+        """
         codes = self._session.finish(self._resampler.finish())
         self._resampler = Resampler(self._resampler.rate_in_hz, self._resampler.rate_out_hz, self._channels)
         return codes
@@ -56,7 +61,7 @@ class StreamEncoder:
 class StreamDecoder:
     """Decodes one stream: `push` codes of any number of frames, then `finish`.
 
-    Audio comes whenever a block of the model is full; see `StreamEncoder`.
+    Audio comes whenever the model's own block is full, as codes do of `StreamEncoder`.
     """
 
     def __init__(self, model: LoadedModel, rate_hz: int, block_seconds: float | None = None) -> None:
@@ -67,14 +72,21 @@ class StreamDecoder:
         self._begin()
 
     def push(self, codes: ArrayLike) -> npt.NDArray[np.float32]:
-        """Take the next codes, `[levels, frames]`; return audio `[channels, samples]`, perhaps none."""
+        """Take the next codes, integers `[levels, frames]`; return the audio that is ready.
+
+        Audio is float32 `[channels, samples]`, perhaps of 0 samples. Raises UsageError (a ValueError) for
+        codes that the model cannot have.
+        """
         array = code_array(codes, self._entry)
         if len(array) != 1:
             raise UsageError(f"codes of {len(array)} streams: a decoder takes one")
         return self._resampler.push(self._session.push(array[0]))
 
     def finish(self) -> npt.NDArray[np.float32]:
-        """End the stream; return its last audio. The next `push` begins a new stream."""
+        """End the stream and return its last audio, float32 `[channels, samples]`.
+
+        The next `push` begins a new stream.
+        """
         pushed = self._resampler.push(self._session.finish())
         audio = np.concatenate((pushed, self._resampler.finish()), axis=1)
         self._begin()

@@ -16,7 +16,7 @@ from codectool.audio.formats import CallbackFile
 from codectool.audio.pcm import Block, PcmCoding, check_rate_and_channels
 from codectool.audio.tags import TAG_NAMES, clean_tag
 from codectool.errors import DataError, FileError
-from codectool.files.bytestream import ByteStream
+from codectool.files.byte_reader import ByteReader
 
 BLOCK_SAMPLES = 1 << 16
 BLOCK_VALUES_MAX = 1 << 20  # samples times channels: 4 MiB, however many channels a header claims
@@ -104,7 +104,7 @@ class PcmSource(AudioSource):
 
     def __init__(
         self,
-        stream: ByteStream,
+        stream: ByteReader,
         coding: PcmCoding,
         rate_hz: int,
         channels: int,

@@ -14,7 +14,7 @@ from codectool.audio.pcm import RawFormat
 from codectool.audio.readers import NOT_AUDIO, AudioSource, PcmSource, SoundfileSource
 from codectool.audio.wav_reader import HEAD_BYTES, is_wav, read_tags_after_data, read_wav_header
 from codectool.errors import DataError, FileError, UsageError
-from codectool.files.bytestream import PIECE_BYTES, ByteStream
+from codectool.files.byte_reader import PIECE_BYTES, ByteReader
 from codectool.files.inputs import open_file
 from codectool.files.streams import standard_input
 
@@ -36,11 +36,11 @@ def open_source(
     with ExitStack() as opened:
         if str(path) == "-":
             file = stdin or standard_input()
-            stream = ByteStream(file, "stdin")
+            stream = ByteReader(file, "stdin")
         else:
             file = opened.enter_context(open_file(Path(path)))
             status = os.fstat(file.fileno())
-            stream = ByteStream(file, str(path), status.st_size if stat.S_ISREG(status.st_mode) else None)
+            stream = ByteReader(file, str(path), status.st_size if stat.S_ISREG(status.st_mode) else None)
         if file.isatty():
             raise UsageError(f"{stream.name}: is a terminal; name a file, or send audio through a pipe")
         source = _recognise(file, stream, raw, opened)
@@ -58,12 +58,12 @@ def open_bytes(data: bytes, name: str) -> AudioSource:
     """Open a whole file that is in memory, as `open_source` opens one on disk; `name` is for messages."""
     with ExitStack() as opened:
         file = io.BytesIO(data)
-        source = _recognise(file, ByteStream(file, name, len(data)), None, opened)
+        source = _recognise(file, ByteReader(file, name, len(data)), None, opened)
         source.close_with(opened)
         return source
 
 
-def _recognise(file: BinaryIO, stream: ByteStream, raw: RawFormat | None, opened: ExitStack) -> AudioSource:
+def _recognise(file: BinaryIO, stream: ByteReader, raw: RawFormat | None, opened: ExitStack) -> AudioSource:
     head = stream.peek(HEAD_BYTES)
     if not head:
         raise DataError(f"{stream.name}: is empty")
@@ -97,7 +97,7 @@ def _recognise(file: BinaryIO, stream: ByteStream, raw: RawFormat | None, opened
     return source
 
 
-def _store(stream: ByteStream, taken: bytes, opened: ExitStack) -> BinaryIO:
+def _store(stream: ByteReader, taken: bytes, opened: ExitStack) -> BinaryIO:
     """Put a whole stream, with the bytes already taken from it, in a file without a name."""
     try:
         storage: BinaryIO = opened.enter_context(tempfile.TemporaryFile())  # noqa: SIM115

@@ -21,7 +21,7 @@ from codectool.audio.pcm import (
 )
 from codectool.audio.tags import TAG_OF_INFO, clean_tag
 from codectool.errors import DataError
-from codectool.files.bytestream import ByteStream
+from codectool.files.byte_reader import ByteReader
 
 HEAD_BYTES = 12  # "RIFF", size, "WAVE"
 FORMAT_PCM = 1
@@ -71,7 +71,7 @@ def is_wav(head: bytes) -> bool:
     return head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE"
 
 
-def read_wav_header(stream: ByteStream) -> WavHeader:
+def read_wav_header(stream: ByteReader) -> WavHeader:
     """Read up to the first sample; DataError when that is not to be had."""
     riff_id, riff_bytes, _ = struct.unpack("<4sI4s", stream.read_fully(HEAD_BYTES))
     sizes = _Sizes(stream, riff_bytes, is_64=riff_id != b"RIFF")
@@ -99,7 +99,7 @@ def read_wav_header(stream: ByteStream) -> WavHeader:
     raise DataError(f"{stream.name}: has over {CHUNKS_MAX} chunks before its samples; it is damaged")
 
 
-def read_tags_after_data(stream: ByteStream, header: WavHeader) -> None:
+def read_tags_after_data(stream: ByteReader, header: WavHeader) -> None:
     """Add to the header's tags those that stand behind the samples, where its sizes say there may be any."""
     end_bytes = header.end_bytes or 0
     if stream.position < end_bytes:  # further on a pipe may stay silent, but open
@@ -116,7 +116,7 @@ def read_tags_after_data(stream: ByteStream, header: WavHeader) -> None:
 class _Sizes:
     """The sizes in a header, and which of them to believe."""
 
-    def __init__(self, stream: ByteStream, riff_bytes: int, is_64: bool) -> None:
+    def __init__(self, stream: ByteReader, riff_bytes: int, is_64: bool) -> None:
         self._stream = stream
         self._riff_bytes = riff_bytes
         self._is_64 = is_64
@@ -148,17 +148,16 @@ class _Sizes:
             claimed = self._data64_bytes
         riff_end = self._riff_bytes + 8
         size = self._stream.size_bytes
+        if claimed == 0:
+            if not self._stream.position < riff_end < self._open_ended_bytes:
+                return None  # nor does the header know of any chunk behind: it was never filled in
+            if not self._is_chunk_next(riff_end):  # its writer knew only the whole size
+                return min(riff_end, riff_end if size is None else size) - self._stream.position
+            return 0
         if size is not None and size <= riff_end <= size + 1:  # the writer did go back: every size is honest
             return claimed
         if claimed == SIZE32_UNKNOWN or claimed > self._open_ended_bytes - sample_bytes:
             return None
-        if claimed == 0:
-            if not self._stream.position < riff_end < self._open_ended_bytes:
-                return (
-                    None  # nor does the header know of any chunk behind the samples: it was never filled in
-                )
-            if not self._is_chunk_next(riff_end):
-                return riff_end - self._stream.position  # a pipe's writer that knew only the whole size
         return claimed
 
     def _is_chunk_next(self, end_bytes: int) -> bool:
@@ -177,7 +176,7 @@ class _Format:
     sample_bytes: int
 
 
-def _read_format(stream: ByteStream, chunk_bytes: int) -> tuple[_Format, bytes]:
+def _read_format(stream: ByteReader, chunk_bytes: int) -> tuple[_Format, bytes]:
     """Read the format chunk; gives its meaning and its bytes, padded."""
     padded_bytes = chunk_bytes + chunk_bytes % 2
     if not 16 <= chunk_bytes <= FMT_MAX_BYTES:
@@ -195,14 +194,14 @@ def _read_format(stream: ByteStream, chunk_bytes: int) -> tuple[_Format, bytes]:
     return _Format(rate_hz, channels, coding, sample_bytes), body
 
 
-def _read_chunk_head(stream: ByteStream) -> tuple[bytes, int] | None:
+def _read_chunk_head(stream: ByteReader) -> tuple[bytes, int] | None:
     head = stream.read_fully(8)
     if len(head) < 8:
         return None
     return head[:4], int.from_bytes(head[4:], "little")
 
 
-def _read_list_or_skip(stream: ByteStream, chunk_id: bytes, chunk_bytes: int, tags: dict[str, str]) -> None:
+def _read_list_or_skip(stream: ByteReader, chunk_id: bytes, chunk_bytes: int, tags: dict[str, str]) -> None:
     padded_bytes = chunk_bytes + chunk_bytes % 2
     if chunk_id != b"LIST" or chunk_bytes > LIST_MAX_BYTES:
         stream.skip(padded_bytes)

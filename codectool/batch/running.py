@@ -9,10 +9,10 @@ from itertools import chain
 from pathlib import Path
 
 from codectool.batch.planning import BatchJob, Item, Plan, job_of
-from codectool.batch.pool import Pool
 from codectool.batch.report import Outcome, Status
 from codectool.batch.resume import Resumer, remove_part
-from codectool.batch.worker import Chunk, Job
+from codectool.batch.worker import Chunk, Job, serve
+from codectool.engines.processes import ProcessPool
 from codectool.errors import CodecError
 from codectool.files.outputs import make_folder
 from codectool.pipeline import EncodeJob
@@ -37,10 +37,10 @@ def run(job: BatchJob, plan: Plan, record: Record, moved: Callable[[float], None
     if plan.folder is not None:
         make_folder(plan.folder)
     _record_refused(plan, record)
-    with Pool(job.workers, moved) as pool:
+    with ProcessPool(job.workers, serve, _lost, lambda each: remove_part(each.target), moved) as pool:
         jobs = _jobs_left(job, plan, resumer, record)
         files = min(CHUNK_FILES, len(plan.items) // (CHUNKS_MIN * job.workers))
-        for outcome in pool.outcomes(_chunks(jobs, files)):
+        for _, outcome in pool.results(_chunks(jobs, files)):
             record(_removed(job, resumer, outcome))
             if outcome.ends_run:
                 return
@@ -52,6 +52,12 @@ def preview(job: BatchJob, plan: Plan, record: Record, _: object = None) -> None
     _record_refused(plan, record)
     for item in plan.items:
         record(resumer.outcome_of(item) or Outcome(item.source, item.target, Status.PLANNED))
+
+
+def _lost(job: Job, died: str) -> Outcome:
+    """Return what came of a job over which its worker died."""
+    reason = f"its worker {died}, perhaps for want of memory; fewer `workers` need less"
+    return Outcome(job.source, job.target, Status.FAILED, error=f"{job.source}: {reason}")
 
 
 def _jobs_left(job: BatchJob, plan: Plan, resumer: Resumer, record: Record) -> Iterator[Job | None]:

@@ -1,16 +1,9 @@
-"""A process that does what it is handed with models it loads once, for as long as its parent lives."""
+"""What a worker process does with a chunk of jobs: it encodes and decodes files, and loads models once."""
 
 from __future__ import annotations
 
-import os
-import queue
-import signal
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from functools import lru_cache
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -24,52 +17,15 @@ from codectool.pipeline import DecodeJob, EncodeJob
 if TYPE_CHECKING:
     from codectool.pipeline import DecodeResult, EncodeResult
 
-TELL_S = 0.5  # between two words on how far a file has come
 MODELS_KEPT = 2  # a folder may mix files of several models; each takes tens of megabytes
 
 Job: TypeAlias = EncodeJob | DecodeJob
 Chunk: TypeAlias = tuple[Job, ...]  # what a worker is given at once
 
 
-def work(connection: Connection) -> None:
-    """Do the chunks of jobs that come through `connection`, until it closes; send each job's outcome back.
-
-    In between, numbers are the seconds of audio done of the file in work.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the parent decides
-    chunks: queue.SimpleQueue[Chunk] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(connection, chunks), daemon=True).start()
-    os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported: idle threads would cost time
-    coder = Coder(_Teller(connection).tell)
-    while True:
-        for outcome in coder.outcomes_of(chunks.get()):
-            with suppress(OSError):  # when the parent has gone; there is nobody to tell
-                connection.send(outcome)
-
-
-def _receive(connection: Connection, chunks: queue.SimpleQueue[Chunk]) -> None:
-    """Pass chunks on; the end of the connection is that of the parent, and ends this process in the midst."""
-    try:
-        while True:
-            chunks.put(connection.recv())
-    except (EOFError, OSError):
-        os._exit(0)
-
-
-class _Teller:
-    """Tells the parent how far a file has come, but not often."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._told_s = time.monotonic()
-
-    def tell(self, duration_s: float) -> None:
-        """Take the seconds of audio done of the file in work."""
-        now_s = time.monotonic()
-        if now_s - self._told_s >= TELL_S:
-            self._told_s = now_s
-            with suppress(OSError):  # when the parent has gone
-                self._connection.send(duration_s)
+def serve(tell: Callable[[float], None]) -> Callable[[Chunk], Iterator[Outcome]]:
+    """Return what does the chunks that a worker process is given."""
+    return Coder(tell).outcomes_of
 
 
 class Coder:
@@ -82,18 +38,17 @@ class Coder:
         self._load = lru_cache(MODELS_KEPT)(load)
 
     def outcomes_of(self, chunk: Chunk) -> Iterator[Outcome]:
-        """Do the jobs of a chunk, short recordings in one batch; an error is in the outcome of its job."""
-        ready = []
-        for job in chunk:
-            try:
-                refuse_missing(Path(job.source))  # before a folder is made that would stay empty
-                make_folder(Path(job.target).parent)
-                ready.append(job)
-            except FileError as error:
-                yield _failure(job, error)
-        encodes = [job for job in ready if isinstance(job, EncodeJob)]
-        yield from self._encode(encodes)
-        yield from (self._decode(job) for job in ready if isinstance(job, DecodeJob))
+        """Do the jobs of a chunk, short recordings in one batch; yield what came of each, in their order.
+
+        An error is in the outcome of its job.
+        """
+        refused = [_refused(job) for job in chunk]
+        ready = [job for job, outcome in zip(chunk, refused, strict=True) if outcome is None]
+        encoded = self._encode([job for job in ready if isinstance(job, EncodeJob)])
+        for job, outcome in zip(chunk, refused, strict=True):
+            if outcome is None:
+                outcome = next(encoded) if isinstance(job, EncodeJob) else self._decode(job)
+            yield outcome
 
     def _encode(self, jobs: Sequence[EncodeJob]) -> Iterator[Outcome]:
         from codectool import pipeline
@@ -108,6 +63,16 @@ class Coder:
             return _decoded(job, pipeline.decode(job, self._progress, self._load))
         except Exception as error:  # a fault of ours costs one file too
             return _failure(job, error)
+
+
+def _refused(job: Job) -> Outcome | None:
+    """Return the failure of a job that cannot begin, None for one that can: its folder is there then."""
+    try:
+        refuse_missing(Path(job.source))  # before a folder is made that would stay empty
+        make_folder(Path(job.target).parent)
+    except FileError as error:
+        return _failure(job, error)
+    return None
 
 
 def _failure(job: Job, error: Exception) -> Outcome:

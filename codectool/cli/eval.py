@@ -43,7 +43,7 @@ def eval_command(as_json: bool, **options: object) -> None:
 
     Higher is better, but for the mel distance. Channels are mixed to one before comparing.
     """
-    from codectool.quality import EvalJob, evaluate, write_files
+    from codectool.quality.job import EvalJob, evaluate, write_files
 
     job = EvalJob(**options)  # type: ignore[arg-type]
     report = evaluate(job)

@@ -179,12 +179,11 @@ def _facts(entry: ModelEntry) -> Facts:
 
 def _table(known: list[Facts]) -> Iterator[str]:
     """Give the lines of a table that fits a terminal, and where to read on."""
+    from codectool.quality.text_table import aligned
+
     rows = [[top for top, _, _ in COLUMNS], [bottom for _, bottom, _ in COLUMNS]]
     rows += [[show(facts) for _, _, show in COLUMNS] for facts in known]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for name, *cells in rows:
-        padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-        yield "  ".join((name.ljust(widths[0]), *padded)).rstrip()
+    yield from aligned(rows)
     yield "\n`codec models show NAME` says more: tokens, licence, and how to get weights."
 
 

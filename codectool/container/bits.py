@@ -31,7 +31,7 @@ def check_codes(codes: npt.NDArray[np.integer], streams: int, levels: int, bits_
 
 
 def check_scale(scale: float | None, scaled: bool) -> None:
-    """Raise UsageError unless there is a scale that can be, or none where none belongs."""
+    """Raise UsageError unless a scaled file gets a scale, above 0 and finite, and another file none."""
     if scaled != (scale is not None):
         raise UsageError(f"a segment has {'a' if scaled else 'no'} scale in this file")
     if scale is not None and not 0 < scale < math.inf:
@@ -39,9 +39,9 @@ def check_scale(scale: float | None, scaled: bool) -> None:
 
 
 def pack(codes: Codes, bits_per_code: int) -> bytes:
-    """Pack codes of any shape in C order.
+    """Pack codes of any shape in C order, `bits_per_code` bits each, 1 to 16.
 
-    Codes must be below 2 ** bits_per_code (1 to 16), else UsageError.
+    Raises UsageError for a code of more bits.
     """
     if codes.size and int(codes.max()) >> bits_per_code:
         raise UsageError(
@@ -52,9 +52,9 @@ def pack(codes: Codes, bits_per_code: int) -> bytes:
 
 
 def unpack(packed: bytes, shape: tuple[int, int, int], bits_per_code: int) -> Codes:
-    """Return the codes `[streams, levels, frames]` of that shape.
+    """Return the codes of a shape `[streams, levels, frames]`.
 
-    Raises DataError if `packed` is not exactly as long as they are or its padding is not zero.
+    Raises DataError if `packed` is not exactly as long as they need, or its padding bits are not zero.
     """
     streams, levels, frames = shape
     count = streams * levels * frames

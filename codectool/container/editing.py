@@ -1,4 +1,4 @@
-"""Whole .ecdc files without a model: verify them, and keep their lower levels only."""
+"""Commands on whole .ecdc files that need no model: verify, trim to the lower levels, change tags."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from codectool.files.outputs import open_output
 
 @dataclass(frozen=True)
 class TrimJob:
-    """Which levels of a file to keep: a number of them, or as many as a rate in bits a second pays for."""
+    """What of a file to keep: a number of levels, or as many as a bit rate in bits a second pays for."""
 
     source: str
     target: str
@@ -28,9 +28,9 @@ class TrimJob:
 
 @dataclass(frozen=True)
 class TagJob:
-    """Which tags of a file to change: an empty text drops one, and `clear` all that are not named.
+    """The tags of a file to change.
 
-    The target may be the source itself.
+    An empty text drops a tag, and `clear` drops all that are not named. The target may be the source itself.
     """
 
     source: str
@@ -47,9 +47,9 @@ def verify(source: str) -> Summary:
 
 
 def trim_file(job: TrimJob) -> int:
-    """Write a copy with the lower levels only, as encoding at the lower rate would; return its bytes.
+    """Write a copy with the lower levels only, as encoding at the lower rate would; return its size in bytes.
 
-    UsageError when the file has no such levels, DataError when it is damaged.
+    Raises UsageError when the file has no such levels, and DataError when it is damaged.
     """
     refuse_same(job.source, job.target)
     with open_input(job.source) as stream:
@@ -60,10 +60,10 @@ def trim_file(job: TrimJob) -> int:
 
 
 def tag_file(job: TagJob) -> dict[str, str]:
-    """Write a copy with other tags, the same codes and header; return the tags.
+    """Write a copy with other tags and the same codes and header; return the tags.
 
-    Their names mean the same in capitals or not. UsageError for tags that cannot be and for version 0, which
-    has none; DataError when the file is damaged.
+    Names of tags mean the same in capitals or not. Raises UsageError for tags that cannot be and for version
+    0, which has none, and DataError when the file is damaged.
     """
     with open_input(job.source) as stream:
         reader = open_reader(stream)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from codectool.container.header import (
     CHECKSUM,
@@ -18,7 +17,7 @@ from codectool.container.header import (
     read_header,
 )
 from codectool.errors import DataError
-from codectool.files.lookahead import ByteSource
+from codectool.files.byte_reader import ByteReader
 
 SEARCHED_BYTES = 64 * 1024  # before a header: more than the tags or the mail that a file may be wrapped in
 OPENING = MAGIC + bytes([VERSION])
@@ -27,47 +26,33 @@ LENGTH_AT = len(OPENING)  # offset of the header's length
 
 @dataclass(frozen=True)
 class Found:
-    """A header, the bytes after it, and how many stood before it; `damage` tells what was wrong."""
+    """A header that was found, and the bytes after it.
+
+    `foreign_bytes` is how many stood before it, and `damage` says what was wrong, None if nothing.
+    """
 
     header: Header
-    source: ByteSource
+    source: ByteReader
     foreign_bytes: int = 0
     damage: str | None = None
 
 
-def find_header(stream: BinaryIO, start: bytes = b"") -> Found:
-    """Read the header of a stream of which `start` was read already, past damage that leaves no doubt.
+def find_header(source: ByteReader) -> Found:
+    """Take the header from the bytes of a file, past damage that leaves no doubt.
 
     A single flipped bit is put right, and up to 65536 foreign bytes before the header are passed over.
     DataError, as of `read_header`, for anything else.
     """
-    recorded = _Recorded(stream)
     try:
-        header = read_header(recorded, start)  # type: ignore[arg-type]  # all it does is read
-        return Found(header, ByteSource(stream, header.size_bytes))
+        return Found(read_header(source), source)
     except DataError:
-        source = ByteSource(stream, 0)
-        source.ahead += start + recorded.data
         found = _repaired(source) or _found_further_on(source)
         if found is None:
             raise
         return found
 
 
-class _Recorded:
-    """A stream that remembers what was read of it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.data = b""
-        self._stream = stream
-
-    def read(self, count: int) -> bytes:
-        piece = self._stream.read(count) or b""
-        self.data += piece
-        return piece
-
-
-def _repaired(source: ByteSource) -> Found | None:
+def _repaired(source: ByteReader) -> Found | None:
     """Return the header that one other bit makes good; at its length two flipped bits cannot pass for one."""
     source.fill(HEADER_LIMIT_BYTES)
     head = bytearray(source.ahead[:HEADER_LIMIT_BYTES])
@@ -84,7 +69,7 @@ def _repaired(source: ByteSource) -> Found | None:
     return None
 
 
-def _found_further_on(source: ByteSource) -> Found | None:
+def _found_further_on(source: ByteReader) -> Found | None:
     if is_other_audio(bytes(source.ahead[: len(OPENING)])):  # of a pipe it would be waited for in vain
         return None
     source.fill(SEARCHED_BYTES + HEADER_LIMIT_BYTES)

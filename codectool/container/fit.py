@@ -1,6 +1,6 @@
-"""Whether a header fits the model it names, and a length the frames: one answer for all that read or write.
+"""Whether a header fits its model, and a length its frames: one answer for all that read or write.
 
-Both need nothing but what the registry knows; of models that it does not know nothing can be said.
+Both questions need only what the registry knows. Nothing can be said of models that it does not know.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from codectool.models.registry import ModelEntry, find, is_known
 
 
 def misfit(header: AnyHeader, entry: ModelEntry | None = None) -> str | None:
-    """Return what a stream of the model cannot have of this header, None if nothing.
+    """Return what of a header a stream of its model cannot have, None if all fits.
 
     The model is the one that the header names, unless another entry is given.
     """
@@ -39,7 +39,7 @@ def misfit(header: AnyHeader, entry: ModelEntry | None = None) -> str | None:
 
 
 def is_overlong(header: AnyHeader, frames: int, total_samples: int) -> bool:
-    """Return whether frames are more than a writer makes of so many samples (FORMAT.md, 5.4)."""
+    """Return whether there are more frames than a writer makes of so many samples (FORMAT.md, 5.4)."""
     if isinstance(header, HeaderV0) or not is_known(header.model):
         return False  # the frames of version 0 follow from the length it states
     needed = -(-total_samples * header.model_rate_hz // header.original_rate_hz)
@@ -47,7 +47,7 @@ def is_overlong(header: AnyHeader, frames: int, total_samples: int) -> bool:
 
 
 def decoded_samples(entry: ModelEntry, frames: int) -> int:
-    """Return the model samples that a decoder makes of so many frames."""
+    """Return how many samples at the model's rate a decoder makes of so many frames."""
     if entry.segment_samples is not None and entry.segment_stride_samples is not None:
         full, rest = divmod(frames, entry.packet_frames())
         last = rest * entry.hop_samples if rest else entry.segment_samples

@@ -7,11 +7,10 @@ import struct
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import BinaryIO
 
 from codectool.container.bits import WORD_BITS, packed_bytes
 from codectool.errors import DataError, UsageError
-from codectool.files.lookahead import read_up_to
+from codectool.files.byte_reader import ByteReader
 
 MAGIC = b"ECDC"
 VERSION = 1
@@ -126,13 +125,13 @@ class Header:
         return START.pack(MAGIC, VERSION, self.size_bytes) + fields + self.model.encode() + self.extension
 
 
-def read_header(stream: BinaryIO, start: bytes = b"") -> Header:
-    """Read a header, of which `start` was read already, and nothing beyond it.
+def read_header(source: ByteReader) -> Header:
+    """Take the header from the bytes of a file.
 
-    `stream` may be a pipe that gives a byte at a time. Raises DataError if the header is cut, damaged, of
-    another version or with features not known here, or foreign data.
+    Raises DataError if it is cut, damaged, of another version or with features not known here, or if the data
+    is foreign; then nothing was taken.
     """
-    start += read_up_to(stream, START.size - len(start))
+    start = source.peek(START.size)
     if start[:4] != MAGIC:
         raise DataError(_foreign(start))
     if len(start) < START.size:
@@ -144,16 +143,19 @@ def read_header(stream: BinaryIO, start: bytes = b"") -> Header:
         raise DataError(
             f"an .ecdc file of version {version}, not {VERSION}: update codectool, or get it again"
         )
-    rest = read_up_to(stream, size - START.size)
-    if len(start) + len(rest) < size:
-        raise DataError(f"the file ends inside its header, at byte {len(start) + len(rest)}: get it again")
-    body, checksum = rest[: -CHECKSUM.size], rest[-CHECKSUM.size :]
-    if len(body) < FIELDS.size or checksum != CHECKSUM.pack(zlib.crc32(start + body)):
+    data = source.peek(size)
+    if len(data) < size:
+        raise DataError(f"the file ends inside its header, at byte {len(data)}: get it again")
+    end = size - CHECKSUM.size
+    body = data[START.size : end]
+    if len(body) < FIELDS.size or data[end:] != CHECKSUM.pack(zlib.crc32(data[:end])):
         raise DataError(
             "the file header is damaged, so nothing after it can be trusted: get the file again, or read it "
             "with the header of another file that was encoded alike"
         )
-    return parse_header(body)
+    header = parse_header(body)
+    source.skip(size)
+    return header
 
 
 def parse_header(body: bytes) -> Header:

@@ -10,7 +10,7 @@ from codectool.container.reader import Reader
 from codectool.container.v0 import MAGIC, HeaderV0
 from codectool.container.v0_reader import LanguageModelFinder, ReaderV0
 from codectool.errors import DataError
-from codectool.files.lookahead import read_up_to
+from codectool.files.byte_reader import ByteReader
 
 AnyHeader: TypeAlias = Header | HeaderV0
 AnyReader: TypeAlias = Reader | ReaderV0
@@ -21,12 +21,14 @@ def open_reader(
 ) -> AnyReader:
     """Return the reader for the version that the header states; DataError if it is damaged or foreign.
 
-    `language_model` gives the model that entropy-coded codes of version 0 need; `header`, of a version 1 file
-    that was encoded alike, is used instead of the file's own.
+    Entropy-coded codes of version 0 need `language_model`, which gives the model for a header. A version 1
+    `header` of another file, which was encoded alike, is used instead of the file's own.
     """
     origin = stream.tell() if stream.seekable() else None
-    start = read_up_to(stream, len(MAGIC))
-    if header is not None or start != MAGIC:
+    source = ByteReader(stream)
+    source.fill(len(MAGIC))
+    start = bytes(source.ahead)
+    if header is not None or not start.startswith(MAGIC):
         return Reader(stream, start, header)
     try:
         return ReaderV0(stream, start, language_model)

@@ -1,6 +1,6 @@
 """Packets: what is checked, numbered and found again (FORMAT.md, section 3).
 
-Entropy-coded payloads, when they come, are announced by a header flag and get a flag here.
+A header flag will announce entropy-coded payloads, and a flag here will mark them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SEQUENCE_LIMIT = 2**32
 
 
 class Flag(IntFlag):
-    """What a packet is; without any, audio in full."""
+    """The kind of a packet; one without flags is audio, and full."""
 
     LAST = 1
     TAGS = 2
@@ -68,22 +68,25 @@ def payload_lengths(header: Header, flags: int) -> range:
 
 
 def duration_of(header: Header, size_bytes: int) -> float:
-    """Return about how many seconds a file of that size holds: within a packet, but for tags."""
+    """Return the seconds that a file of that size holds, to within a packet; tags count as audio."""
     packet_bytes = OVERHEAD_BYTES + header.payload_bytes(header.frames_per_packet)
     packet_s = header.frames_per_packet * header.hop_samples / header.model_rate_hz
     return max(0, size_bytes - header.size_bytes) / packet_bytes * packet_s
 
 
 def unpack_audio(header: Header, packet: Packet) -> tuple[Codes, float | None]:
-    """Return the codes `[streams, levels, frames]` of an audio packet, and the scale of a segment, else None.
+    """Return the codes `[streams, levels, frames]` of an audio packet, and the scale if it is a segment.
 
-    Raises DataError if it is malformed.
+    Raises DataError if the packet is malformed.
     """
     return _unpack(header, packet.payload, header.frames_per_packet)
 
 
 def unpack_last(header: Header, packet: Packet) -> tuple[Codes, float | None, int]:
-    """Return the codes and scale of the last packet, and the total samples; DataError if they cannot be."""
+    """Return the codes `[streams, levels, frames]` and scale of the last packet, and the total samples.
+
+    Raises DataError if the packet is malformed, or its counts cannot be.
+    """
     frames, total_samples = COUNTS.unpack_from(packet.payload)
     before = packet.audio_index
     if before < 0 or frames >= header.frames_per_packet:
@@ -107,8 +110,8 @@ def _unpack(header: Header, payload: bytes, frames: int) -> tuple[Codes, float |
 
 
 def total_samples_limit(header: Header, frames: int) -> int:
-    """Return the most samples at the original rate that many frames may stand for.
+    """Return the most samples, at the original rate, that so many frames may stand for.
 
-    One hop more than their own leaves room for rounding in resampling.
+    That is a hop more than the frames hold, which leaves room for rounding in resampling.
     """
     return (frames + 1) * header.hop_samples * header.original_rate_hz // header.model_rate_hz

@@ -1,4 +1,4 @@
-"""Bytes in, codes and losses out, in the order of time (FORMAT.md, section 7)."""
+"""The reader of version 1: bytes in, codes and gaps out, in the order of time (FORMAT.md, section 7)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from codectool.container.packets import (
 )
 from codectool.container.tags import decode_tags
 from codectool.errors import DataError, UsageError
-from codectool.files.lookahead import ByteSource
+from codectool.files.byte_reader import ByteReader
 
 GAPS_KEPT = 1000  # a hostile file could make one of every few bytes
 FAILED_CHECKS_FACTOR = 8  # honest damage fails about one check of each byte
@@ -31,9 +31,9 @@ FAILED_CHECKS_FACTOR = 8  # honest damage fails about one check of each byte
 
 @dataclass(frozen=True, eq=False)
 class Audio:
-    """Codes `[streams, levels, frames]` of the frames from `first_frame` on, one at least.
+    """Codes `[streams, levels, frames]` of one frame or more, from `first_frame` on.
 
-    Of a model with segments they are one segment, and `scale` is what its decoded audio is multiplied by.
+    In a file of segments they are one segment, and `scale` is the factor of its decoded audio.
     """
 
     first_frame: int
@@ -43,7 +43,10 @@ class Audio:
 
 @dataclass(frozen=True)
 class Gap:
-    """Damage: `frames` frames from `first_frame` on are lost (0: none were; None: all to an unknown end)."""
+    """Damage: `frames` frames are lost from `first_frame` on.
+
+    With 0 frames nothing is lost; None means all that follows, to an unknown end.
+    """
 
     first_frame: int
     frames: int | None
@@ -56,18 +59,18 @@ Event: TypeAlias = Audio | Gap
 class Reader:
     """Reads one file; iterating yields Audio and Gap in the order of time, as soon as their bytes are there.
 
-    The stream may be a pipe that gives a byte at a time, of which `start` was read already. It is read ahead,
-    and never closed. A foreign header, or one damaged beyond repair, raises DataError here, unless `header`
-    is given to read the file with instead; later damage is a Gap, never an exception. Errors of the stream
-    itself pass through.
+    The stream may be a pipe that gives a byte at a time; `start` is what was read of it already. It is read
+    ahead, and never closed. A foreign header raises DataError here, and so does one that is damaged beyond
+    repair; with `header`, that of another file, the file's own is not needed. Damage further on is a Gap,
+    never an exception. The stream's own errors pass through.
 
-    A last packet without frames makes no Audio: it only sets `total_samples` and `tags`. So a recording
+    A last packet without frames makes no Audio, and only sets `total_samples` and `tags`. So a recording
     without frames yields nothing.
 
     Attributes:
         header: what the file says about itself.
-        total_samples: length at the original rate; known with the last packet, None before it or without it.
-        tags: the tags, known with the last packet; empty without.
+        total_samples: length at the original rate; None until the last packet was read, or if there is none.
+        tags: the tags, empty until the last packet was read.
         gaps: the first 1000 gaps yielded.
         gap_count: number of all gaps yielded.
         packets: number of good packets read.
@@ -77,7 +80,7 @@ class Reader:
     def __init__(self, stream: BinaryIO, start: bytes = b"", header: Header | None = None) -> None:
         self._stream = stream
         origin = stream.tell() - len(start) if stream.seekable() else None
-        found = find_header(stream, start) if header is None else _with_header(stream, start, header)
+        found = _found(ByteReader(stream, ahead=start), header)
         # With another file's header it is not known where this one's ends.
         self._origin = None if origin is None or header is not None else origin + found.foreign_bytes
         self.header = found.header
@@ -96,7 +99,7 @@ class Reader:
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the file accounted for: after the end its size, without foreign bytes behind it."""
+        """The bytes of the file read so far; after the end, its size without foreign bytes behind it."""
         return self._source.position
 
     def __iter__(self) -> Iterator[Event]:
@@ -115,16 +118,17 @@ class Reader:
                 yield from self._account(packet, *opened)
 
     def report(self, first_frame: int, reason: str) -> None:
-        """Count damage that only who uses the codes can see, and that costs none of them."""
+        """Count damage that costs no codes, and that only a user of the codes can see."""
         self._gap(0, reason, first_frame)
         self.complete = False
 
     def seek(self, frame: int) -> None:
-        """Go on with the packet that holds `frame`, found by its offset; iterate anew afterwards.
+        """Go on with the packet that holds `frame`; iterate anew afterwards.
 
-        A frame that the last packet has room for is found in it, there or not: at the end no audio follows.
-        Raises UsageError on a pipe, and DataError if that packet is not there: the file is damaged or too
-        short. The reader then is at the first packet again, and reading on tells which.
+        The packet is found by its offset. A frame for which the last packet has room is looked for in it; if
+        the file ends before that frame, no audio follows. Raises UsageError on a pipe, and DataError if the
+        packet is not there, since the file is damaged or too short. The reader then is at the first packet
+        again, and reading on tells which.
         """
         if self._origin is None:
             raise UsageError("a pipe cannot be sought in: read it from the start")
@@ -145,7 +149,7 @@ class Reader:
     def _go_to(self, position: int, index: int) -> None:
         assert self._origin is not None
         self._stream.seek(self._origin + position)
-        self._source = ByteSource(self._stream, position)
+        self._source = ByteReader(self._stream, position=position)
         self._next_index = index
         self._held_tags = self._damage = None
         self._finished = self.complete = False
@@ -246,8 +250,8 @@ class Reader:
         return gap
 
 
-def _with_header(stream: BinaryIO, start: bytes, header: Header) -> Found:
-    """Return the header of another file, and all bytes of this one, in which packets are looked for."""
-    source = ByteSource(stream, 0)
-    source.ahead += start
+def _found(source: ByteReader, header: Header | None) -> Found:
+    """Return the file's own header, or that of another file; then packets are looked for from byte 0 on."""
+    if header is None:
+        return find_header(source)
     return Found(header, source, 0, "the header of another file was used")

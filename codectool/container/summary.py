@@ -1,4 +1,4 @@
-"""What a file says and whether it is whole, for people and programs that want no sound of it."""
+"""What a file says about itself, and whether it is whole; no sound is made of it."""
 
 from __future__ import annotations
 
@@ -75,11 +75,10 @@ class Summary:
 
 
 def scan(stream: BinaryIO, header: Header | None = None) -> Summary:
-    """Read a file to its end, check all of it, and sum it up, in memory that does not grow with it.
+    """Read a file to its end, check all of it, and sum it up; memory does not grow with it.
 
-    `header` is as for `open_reader`.
-
-    Raises DataError if the header is damaged, foreign or none of the model; later damage is in the summary.
+    A `header` is used as by `open_reader`. Raises DataError if the header is damaged, foreign, or of what its
+    model cannot have. Damage further on is in the summary.
     """
     reader = open_reader(stream, header=header)
     if problem := misfit(reader.header):

@@ -1,4 +1,4 @@
-"""Work on codes without a model: copy them, drop levels, take them out."""
+"""Work on the codes of a file without a model: copy them, drop levels, take them out."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from codectool.errors import DataError, UsageError
 
 
 def trim(reader: AnyReader, target: BinaryIO, levels: int) -> int:
-    """Copy a file, from its start, with its first `levels` levels only, tags kept; return the bytes written.
+    """Copy a file with its first `levels` levels only, and its tags; return the bytes written.
 
-    The result is what the writer of its version writes for `codes[:, :levels]`, so a lower rate of the same
-    encoding. Raises UsageError if the file has fewer levels, and DataError at the first damage, with part of
-    it written.
+    The reader has to be at the start. The result is what the writer of the same version writes for `codes[:,
+    :levels]`, so it is the same encoding at a lower rate. Raises UsageError if the file has fewer levels, and
+    DataError at the first damage, with part of the copy written.
     """
     header = reader.header
     if not 1 <= levels <= header.levels:
@@ -42,10 +42,10 @@ def copy(
     levels: int | None = None,
     tags: Callable[[Mapping[str, str]], dict[str, str]] = dict,
 ) -> dict[str, str]:
-    """Write all codes of a file, or those of its first levels, with a writer, and finish; return its tags.
+    """Write all codes of a file, or its first `levels` levels, and finish the copy; return its tags.
 
-    `tags` makes them of those that the file has, which come last. Raises DataError at the first damage, with
-    part of it written.
+    `tags` makes the copy's tags of the file's own, which come last. Raises DataError at the first damage,
+    with part of the copy written.
     """
     for audio in _whole(reader):
         writer.write_codes(audio.codes[:, :levels], audio.scale)
@@ -57,15 +57,16 @@ def copy(
 
 
 def codes_of(reader: AnyReader) -> npt.NDArray[np.int16]:
-    """Return all codes of a file, from its start, as `[streams, levels, frames]`; memory grows with it.
+    """Return all codes of a file, int16 `[streams, levels, frames]`; memory grows with it.
 
-    Raises DataError if any is damaged, and UsageError for codes of 16 bits, which int16 does not hold.
+    The reader has to be at the start. Raises DataError if any code is damaged, and UsageError for codes of 16
+    bits, which int16 does not hold.
     """
     return codes_and_scales_of(reader)[0]
 
 
 def codes_and_scales_of(reader: AnyReader) -> tuple[npt.NDArray[np.int16], list[float]]:
-    """Return what `codes_of` does, and the scales of the segments, if there are any."""
+    """Return all codes of a file, as `codes_of` does, and the scales of its segments, if it has any."""
     header = reader.header
     if header.bits_per_code > 15:
         raise UsageError(f"codes of {header.bits_per_code} bits do not fit int16: read them with Reader")

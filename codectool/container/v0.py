@@ -7,10 +7,10 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 from codectool.errors import DataError, UsageError
-from codectool.files.lookahead import read_up_to
+from codectool.files.byte_reader import ByteReader
 from codectool.models.registry import MODELS, ModelEntry
 
 MAGIC = b"ECDC\x00"  # with the version
@@ -24,12 +24,12 @@ MODEL_NAMES = ("encodec_24khz", "encodec_48khz")  # all that version 0 was made 
 class HeaderV0:
     """What a version 0 file says about itself; impossible values raise UsageError.
 
-    What else `Header` tells of a version 1 file follows from the model, whose weights the file does not name.
+    The other facts that `Header` has follow from the model. The file does not say which weights made it.
 
     Attributes:
         model: `encodec_24khz` or `encodec_48khz`.
         total_samples: length at the model's rate, at most 2 ** 40.
-        levels: codes a frame, as many as the model has at most.
+        levels: codes a frame, from 1 to what the model has.
         language_model: whether the codes are entropy-coded with EnCodec's language model.
     """
 
@@ -62,12 +62,12 @@ class HeaderV0:
 
     @property
     def original_rate_hz(self) -> int:
-        """Sample rate of the recording as far as the file knows: the model's."""
+        """Sample rate of the recording; the file knows only the model's."""
         return self.entry.sample_rate_hz
 
     @property
     def original_channels(self) -> int:
-        """Channels of the recording as far as the file knows: the model's."""
+        """Channels of the recording; the file knows only the model's."""
         return self.entry.channels
 
     @property
@@ -92,16 +92,17 @@ class HeaderV0:
 
     @property
     def encodec_reads(self) -> bool:
-        """Whether EnCodec reads such a file: not an empty one, nor one whose frames it computes one too many.
+        """Whether EnCodec itself reads such a file.
 
-        It divides and multiplies in floats, and so takes 42.000000000000006 of 42 frames for 43.
+        It reads no empty file. It also computes the frames with floats, takes 42.000000000000006 frames for
+        43, and fails on such lengths.
         """
         frame_rate = math.ceil(self.entry.frame_rate_hz)
         theirs = (math.ceil(n / self.model_rate_hz * frame_rate) for n in self._segment_samples())
         return self.total_samples > 0 and list(theirs) == list(self.segments())
 
     def segments(self) -> Iterator[int]:
-        """Yield how many frames each segment has; a model that knows no segments has one, if any sample."""
+        """Yield the frames of each segment; a model without segments has one, unless there are no samples."""
         return (-(-samples // self.hop_samples) for samples in self._segment_samples())
 
     def _segment_samples(self) -> Iterator[int]:
@@ -116,20 +117,20 @@ class HeaderV0:
         return MAGIC + LENGTH.pack(len(text)) + text
 
 
-def read_header_v0(stream: BinaryIO, start: bytes = b"") -> tuple[HeaderV0, int]:
-    """Read a header, of which `start` was read already, and nothing beyond; return it and its size in bytes.
+def read_header_v0(source: ByteReader) -> HeaderV0:
+    """Take the header from the bytes of a file.
 
     Raises DataError if it is cut, not of version 0, or does not say what it must.
     """
     size = len(MAGIC) + LENGTH.size
-    start += read_up_to(stream, size - len(start))
+    start = source.read_fully(size)
     if len(start) == size and start.startswith(MAGIC):
         (length,) = LENGTH.unpack_from(start, len(MAGIC))
         if length > TEXT_LIMIT_BYTES:
             raise DataError(f"a header of {length} bytes is claimed, {TEXT_LIMIT_BYTES} at most can be")
-        text = read_up_to(stream, length)
+        text = source.read_fully(length)
         if len(text) == length:
-            return _parse(text), size + length
+            return _parse(text)
         start += text
     elif not MAGIC.startswith(start[: len(MAGIC)]):
         raise DataError("not an .ecdc file of version 0")

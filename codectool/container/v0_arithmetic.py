@@ -1,8 +1,9 @@
-"""The arithmetic coder of version 0 files with a language model (FORMAT.md, section 10.4), in integers only.
+"""The arithmetic coder of version 0 files with a language model, in integers (FORMAT.md, 10.4).
 
-It narrows an interval [low, high] by each code's share of 2 ** RANGE_BITS. The leading bits that both ends
-have in common are settled and go out; when the interval gets narrower than 2 ** RANGE_BITS, bits are added
-below. Same intervals and bits as EnCodec's quantization/ac.py, whose float products are exact: below 2 ** 50.
+Each code narrows an interval [low, high] to its share of 2 ** RANGE_BITS. The leading bits that both ends
+have in common are settled and go out; bits are added below when the interval gets narrower than 2 **
+RANGE_BITS. The intervals and bits are those of EnCodec's quantization/ac.py, whose float products are below 2
+** 50 and so exact.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codectool.errors import DataError
-from codectool.files.lookahead import ByteSource
+from codectool.files.byte_reader import ByteReader
 
 RANGE_BITS = 24  # shares are counted in 2 ** -24
 
@@ -71,7 +72,7 @@ class ArithmeticEncoder:
         self._count = 0
 
     def push(self, code: int, bounds: Bounds) -> bytes:
-        """Add a code, whose share the bounds say; return the bytes that are whole now."""
+        """Add a code whose share is between its bounds; return the bytes that are whole now."""
         self._interval.widen()
         self._interval.narrow(*_share(self._interval, bounds, code))
         self._add(*self._interval.settle())
@@ -93,9 +94,9 @@ class ArithmeticEncoder:
 
 
 class ArithmeticDecoder:
-    """Takes codes from the bits of a source, of which it never reads a byte too many."""
+    """Takes codes from the bits of a source, and never reads a byte too many."""
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ByteReader) -> None:
         self._source = source
         self._interval = _Interval()
         self._number = 0  # the bits read so far that are not settled

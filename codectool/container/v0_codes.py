@@ -13,7 +13,7 @@ import numpy as np
 from codectool.container.bits import Codes
 from codectool.container.v0_arithmetic import ArithmeticDecoder, ArithmeticEncoder, Bounds
 from codectool.errors import DataError
-from codectool.files.lookahead import ByteSource
+from codectool.files.byte_reader import ByteReader
 
 CODE_BITS = 10
 GROUP_FRAMES = 4  # frames that fill whole bytes, whatever the number of levels
@@ -24,9 +24,9 @@ class Predictor(Protocol):
     """Says how likely each code of the next frame is, as EnCodec's language model does."""
 
     def step(self, frame: Codes | None, levels: int, state: Any) -> tuple[Bounds, Any]:
-        """Return the bounds `[levels, codes]` and the next state.
+        """Return the bounds `[levels, codes]` of the next frame, and the next state.
 
-        `frame` has the codes `[levels]` of the frame before; it and the state are None to begin a segment.
+        `frame` is the codes `[levels]` of the frame before. The first frame of a segment has None for both.
         """
 
 
@@ -49,7 +49,7 @@ class PlainPacker:
 
 
 class PredictedPacker:
-    """Codes the codes of one segment by how likely a model finds them."""
+    """Packs the codes of one segment by how likely a language model finds them."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
@@ -72,8 +72,8 @@ class PredictedPacker:
         return self._encoder.finish()
 
 
-def unpack_plain(source: ByteSource, levels: int, frames: int) -> Iterator[Codes]:
-    """Yield the codes of a segment in pieces, fewer frames only where the source ends.
+def unpack_plain(source: ByteReader, levels: int, frames: int) -> Iterator[Codes]:
+    """Yield the codes of a segment in pieces `[levels, frames]`, fewer only where the source ends.
 
     Raises DataError, after the last piece, if the bits that fill its last byte are not zero.
     """
@@ -97,8 +97,8 @@ def unpack_plain(source: ByteSource, levels: int, frames: int) -> Iterator[Codes
             raise DataError(f"the bits that fill byte {source.position - 1} are not zero")
 
 
-def unpack_predicted(source: ByteSource, levels: int, frames: int, predictor: Predictor) -> Iterator[Codes]:
-    """Yield the codes of a segment frame by frame, fewer only where the source ends.
+def unpack_predicted(source: ByteReader, levels: int, frames: int, predictor: Predictor) -> Iterator[Codes]:
+    """Yield the codes of a segment, a frame `[levels, 1]` at a time, fewer only where the source ends.
 
     Raises DataError at bits that stand for no code.
     """

@@ -1,4 +1,4 @@
-"""Version 0 bytes in, codes and losses out, as Reader gives them of version 1 (FORMAT.md, section 10)."""
+"""The reader of version 0: bytes in, codes and gaps out, as `Reader` gives them (FORMAT.md, section 10)."""
 
 from __future__ import annotations
 
@@ -14,42 +14,41 @@ from codectool.container.reader import GAPS_KEPT, Audio, Event, Gap
 from codectool.container.v0 import HeaderV0, read_header_v0
 from codectool.container.v0_codes import Predictor, unpack_plain, unpack_predicted
 from codectool.errors import DataError, UsageError, WeightsError
-from codectool.files.lookahead import CHUNK_BYTES, ByteSource
+from codectool.files.byte_reader import CHUNK_BYTES, ByteReader
 
 LanguageModelFinder: TypeAlias = Callable[[HeaderV0], Predictor]
 
 
 class ReaderV0:
-    """Reads one version 0 file, once: iterating yields Audio and Gap in the order of time.
+    """Reads one version 0 file, once; iterating yields Audio and Gap in the order of time.
 
-    The stream may be a pipe that gives a byte at a time. It is read ahead, and never closed; `start` was read
-    from it already. A damaged or foreign header raises DataError here; later damage, as far as it can be seen
-    without checksums, is a Gap. Errors of the stream itself pass through.
+    The stream may be a pipe that gives a byte at a time; `start` is what was read of it already. It is read
+    ahead, and never closed. A damaged or foreign header raises DataError here. Damage further on is a Gap, as
+    far as it can be seen without checksums. The stream's own errors pass through.
 
     `language_model` is called for the model that entropy-coded codes need; without it, iterating over such a
-    file raises WeightsError.
-
-    Attributes are those of Reader. Of a model with segments each Audio is a segment, with its scale.
+    file raises WeightsError. The attributes are those of Reader. Each Audio of a model with segments is a
+    segment, with its scale.
     """
 
     def __init__(
         self, stream: BinaryIO, start: bytes = b"", language_model: LanguageModelFinder | None = None
     ) -> None:
-        self.header, header_bytes = read_header_v0(stream, start)
+        self._source = ByteReader(stream, ahead=start)
+        self.header = read_header_v0(self._source)
         self.total_samples: int | None = None
         self.tags: dict[str, str] = {}
         self.gaps: list[Gap] = []
         self.gap_count = 0
         self.packets = 0
         self.complete = False
-        self._source = ByteSource(stream, header_bytes)
         self._find_language_model = language_model
         self._next_frame = 0
         self._damage: str | None = None
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the file accounted for: after the end its size, without foreign bytes behind it."""
+        """The bytes of the file read so far; after the end, its size without foreign bytes behind it."""
         return self._source.position
 
     def __iter__(self) -> Iterator[Event]:
@@ -75,16 +74,16 @@ class ReaderV0:
         self.complete = self.gap_count == 0
 
     def report(self, first_frame: int, reason: str) -> None:
-        """Count damage that only who uses the codes can see, and that costs none of them."""
+        """Count damage that costs no codes, and that only a user of the codes can see."""
         self._count(Gap(first_frame, 0, reason))
         self.complete = False
 
     def seek(self, frame: int) -> None:
-        """Raise UsageError: without packets, and for networks that remember everything, there is no use."""
+        """Raise UsageError: version 0 has no packets, and its networks depend on the whole past."""
         raise UsageError(f"frame {frame} of a version 0 file cannot be sought: read it from the start")
 
     def pass_over(self) -> None:
-        """Read to the end without looking, which is all that can be done without the language model."""
+        """Read to the end without looking at the codes, which needs no language model."""
         while self._source.fill(1):
             self._source.skip(min(CHUNK_BYTES, len(self._source.ahead)))
 

@@ -1,4 +1,4 @@
-"""Codes in, version 0 bytes out, as EnCodec writes them (FORMAT.md, section 10)."""
+"""The writer of version 0: codes in, the bytes that EnCodec writes out (FORMAT.md, section 10)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from codectool.errors import UsageError
 
 
 class WriterV0:
-    """Writes one version 0 file, all of it when it is finished: its length stands first.
+    """Writes one version 0 file, all of it when it is finished, since its length stands first.
 
     Until then the packed codes are kept, 750 bytes a second at 6 kbps. With a language model they are
     entropy-coded. The stream is flushed at the end, and never closed. Its errors pass through.
@@ -39,7 +39,7 @@ class WriterV0:
         self._finished = False
 
     def write_codes(self, codes: npt.NDArray[np.integer], scale: float | None = None) -> None:
-        """Write codes `[1, levels, frames]`; of a model with segments, one segment and its scale.
+        """Write codes `[1, levels, frames]`; for a model with segments they are one segment, with its scale.
 
         Raises UsageError, and keeps nothing, if the shape, a code or the scale is not the model's.
         """
@@ -58,10 +58,10 @@ class WriterV0:
             self._end_segment()
 
     def finish(self, total_samples: int, tags: Mapping[str, str] | None = None) -> None:
-        """Write the file: `total_samples` at the model's rate, of which the frames written are the codes.
+        """Write the file, of a recording of `total_samples` samples at the model's rate.
 
-        Tags are lost, for version 0 has no place for them. Raises UsageError, and writes nothing, if so many
-        samples make other frames.
+        Tags are lost, since version 0 has no place for them. Raises UsageError, and writes nothing, if so
+        many samples do not have the frames that were written.
         """
         if self._finished:
             raise UsageError("the file is finished already")

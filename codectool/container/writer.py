@@ -1,4 +1,4 @@
-"""Codes in, bytes out: a file written once, in order, to anything that takes bytes."""
+"""The writer of version 1: codes in, bytes out, in order, to anything that takes bytes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from codectool.errors import FileError, UsageError
 class Writer:
     """Writes one file; the header goes out at once, each packet as soon as it is full.
 
-    The stream is flushed after every call that wrote, and is never closed. Errors of the stream itself pass
-    through.
+    The stream is flushed after every call that wrote, and is never closed. Its errors pass through.
 
     Attributes:
         header: what the file says about itself.
@@ -40,10 +39,10 @@ class Writer:
         stream.flush()
 
     def write_codes(self, codes: npt.NDArray[np.integer], scale: float | None = None) -> None:
-        """Write codes `[streams, levels, frames]`, any number of frames, each code below 2 ** bits_per_code.
+        """Write codes `[streams, levels, frames]` of any number of frames, each below 2 ** bits_per_code.
 
-        Where packets are segments, the codes are one, with its scale. Raises UsageError, and writes nothing,
-        if the shape, a code or the scale is not as the header says.
+        In a file of segments they are one segment, with its scale. Raises UsageError, and writes nothing, if
+        the shape, a code or the scale is not as the header says.
         """
         self._check(codes, scale)
         before = self.bytes_written
@@ -77,9 +76,10 @@ class Writer:
                 self._write_packet(0, self._take_packed())
 
     def finish(self, total_samples: int, tags: Mapping[str, str] | None = None) -> None:
-        """End the file: total_samples at the original rate, and tags (64 keys, 16384 bytes at most).
+        """End the file, of a recording of `total_samples` samples at the original rate.
 
-        Raises UsageError, and writes nothing, if the frames are too few for the samples or the tags are bad.
+        `tags` are 64 at most, in 16384 bytes. Raises UsageError, and writes nothing, if there are too few
+        frames for the samples, or the tags are bad.
         """
         if self._finished:
             raise UsageError("the file is finished already")

@@ -1,7 +1,7 @@
-"""Read checkpoints as tensors, without running anything that a file asks for, and write them as safetensors.
+"""Checkpoints as tensors: read without running anything that a file asks for, and written as safetensors.
 
-Weight norm, as weight_g and weight_v or as a parametrization (both in torch.nn.utils), is folded into the
-weights. What the tensors are called is left to the families.
+Weight norm is folded into the weights, whether it is stored as weight_g and weight_v or as a parametrization
+(both of torch.nn.utils). The names of the tensors are left to the families.
 """
 
 from __future__ import annotations
@@ -30,10 +30,9 @@ NESTED_UNDER = ("best_state", "state_dict")
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors of a checkpoint, float32 and with weight norm folded, and its metadata.
 
-    What holds no floating numbers, such as a counter, is given as it is.
-
-    Takes safetensors, and files of torch.save as long as they hold nothing but tensors. Raises WeightsError
-    for what cannot be read so, without running anything that a file asks for.
+    Tensors of other than floating numbers, such as counters, stay as they are. Takes safetensors, and files
+    of torch.save that hold nothing but tensors. Raises WeightsError for anything else, without running what a
+    file asks for.
     """
     tensors, metadata = (_read_pickle(path), {}) if is_pickled(path) else read_safetensors(path)
     return fold_weight_norm(as_float32(tensors), path), metadata
@@ -84,9 +83,9 @@ def as_float32(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def fold_weight_norm(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Return tensors with each magnitude and direction replaced by their weight, in torch's arithmetic.
+    """Return tensors in which each magnitude and direction has become their weight, in torch's arithmetic.
 
-    WeightsError, which names `path`, for those that do not fit together.
+    Raises WeightsError, which names `path`, for magnitudes and directions that do not fit together.
     """
     folded = dict(tensors)
     for magnitude_end, direction_end in WEIGHT_NORMS:

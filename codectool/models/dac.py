@@ -98,9 +98,9 @@ PROJECTION = re.compile(r"quantizer\.quantizers\.(\d+)\.(in|out)_proj\.(weight|b
 
 
 def own_name(published: str, blocks: int) -> str:
-    """Return our name of a tensor, in the published code's or Hugging Face's spelling.
+    """Return our name of a tensor, from the published code's or Hugging Face's.
 
-    `blocks` is how many of them change the rate on each side: Hugging Face count those alone.
+    `blocks` is the number of blocks that change the rate on each side; Hugging Face counts those alone.
     """
     if match := PROJECTION.fullmatch(published):
         return f"quantizer.project_{match[2]}.{match[1]}.{match[3]}"

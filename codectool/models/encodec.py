@@ -11,10 +11,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
-from codectool.models.family import Family
+from codectool.models.family import Family, stacked_codebooks
 from codectool.nn.elu import Elu
 from codectool.nn.layer import Chain, Layer
 from codectool.nn.quantizer import ResidualVectorQuantizer
@@ -71,9 +70,9 @@ class EncodecCodec(nn.Module):
         return -(-samples // self.config.hop_samples)
 
     def encode_segment(self, audio: Tensor, levels: int | None = None) -> tuple[Tensor, Tensor]:
-        """Return codes `[batch, levels, frames]` and the scale `[batch]` of a segment or a whole recording.
+        """Return the codes `[batch, levels, frames]` and scales `[batch]` of segments or whole recordings.
 
-        `audio` is `[batch, samples, channels]`, at least one sample; the scale is 1 without normalization.
+        `audio` is `[batch, samples, channels]`, one sample at least. The scales are 1 without normalization.
         """
         scale = audio.new_ones(len(audio))
         if self.config.normalized:
@@ -82,7 +81,10 @@ class EncodecCodec(nn.Module):
         return self.quantizer.encode(self.encoder(audio), levels), scale
 
     def decode_segment(self, codes: Tensor, scale: Tensor) -> Tensor:
-        """Return the audio `[batch, samples, channels]` of a segment: a hop for each frame."""
+        """Return the audio `[batch, samples, channels]` of segments, a hop for each frame.
+
+        `codes` are `[batch, levels, frames]`, and `scale` is `[batch]`.
+        """
         audio: Tensor = self.decoder(self.quantizer.decode(codes))
         return audio * scale[:, None, None]
 
@@ -149,9 +151,9 @@ HUGGING_FACE_DECODER = re.compile(r"decoder\.layers\.(\d+)\.conv\.")
 
 
 def own_name(official: str) -> str:
-    """Return our name of a tensor that the published code calls `official`, weight norm folded.
+    """Return our name of a tensor, from the published code's, after weight norm is folded.
 
-    The codebooks share one: they are stacked, level by level.
+    All codebooks have one name, since they are stacked, level by level.
     """
     if OFFICIAL_CODEBOOK.fullmatch(official):
         return "quantizer.codebooks"
@@ -161,10 +163,10 @@ def own_name(official: str) -> str:
 
 
 def official_names(keys: Iterable[str]) -> dict[str, str]:
-    """Return for each name of a tensor the official one, from Hugging Face's or from the official itself.
+    """Return the official name of each tensor, from Hugging Face's names or the official ones.
 
-    Hugging Face's leave out how a convolution is wrapped, and so which are transposed: in the decoder, those
-    directly on its list of layers but for the first and the last.
+    Hugging Face's names do not say how a convolution is wrapped, and so which are transposed. Those are the
+    decoder's that stand directly on its list of layers, but for the first and the last.
     """
     keys = list(keys)
     outermost = [int(match[1]) for key in keys if (match := HUGGING_FACE_DECODER.match(key))]
@@ -187,7 +189,8 @@ def official_names(keys: Iterable[str]) -> dict[str, str]:
 def from_published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return tensors under our names, from those of a checkpoint with the official or Hugging Face's names.
 
-    Weight norm is folded already. ValueError when two names mean one tensor, or codebooks do not fit.
+    Weight norm is folded already. Raises ValueError when two names mean one tensor, or the codebooks do not
+    fit.
     """
     names = official_names(key for key in tensors if not key.endswith(TRAINING_ONLY))
     if len(set(names.values())) < len(names):
@@ -196,13 +199,9 @@ def from_published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     codebooks = {
         int(match[1]): value for key, value in official.items() if (match := OFFICIAL_CODEBOOK.fullmatch(key))
     }
-    if codebooks and max(codebooks) != len(codebooks) - 1:
-        raise ValueError(f"a codebook is missing, for its last is that of level {max(codebooks)}")
-    if len({codebook.shape for codebook in codebooks.values()}) > 1:
-        raise ValueError("its codebooks are not all of one size")
     state = {own_name(key): value for key, value in official.items()}
     if codebooks:
-        state["quantizer.codebooks"] = torch.stack([codebooks[level] for level in sorted(codebooks)])
+        state["quantizer.codebooks"] = stacked_codebooks(codebooks)
     return state
 
 

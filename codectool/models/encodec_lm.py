@@ -1,10 +1,11 @@
-"""EnCodec's language model: how likely each code is after those before it, exactly as EnCodec itself says it.
+"""EnCodec's language model: how likely each code is after those before it, exactly as EnCodec computes it.
+
+A bound that is off by one breaks a stream. So every torch operation here is the reference's, in its order, on
+tensors of its shapes, one frame a step, although much is computed again and again. Sums differ with the
+number of threads. The caller chooses that number: one, unless a file came from elsewhere.
 
 Source: arXiv 2210.13438, section 3.3, and the reference's model.py, modules/transformer.py and
-quantization/ac.py. A bound that is off by one breaks a stream. So every torch operation here is the
-reference's, in its order, on tensors of its shapes, a frame a step, however much of it is done again and
-again. Sums differ with the number of threads, so that is the caller's to say: one, unless a file came from
-elsewhere.
+quantization/ac.py.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ PROBABILITY_STEP = 1e-8  # probabilities are rounded down to multiples of it
 
 @dataclass(frozen=True)
 class State:
-    """What is kept from frame to frame: each layer's past inputs `[1, frames, width]`, and the time."""
+    """What is kept from frame to frame: the past inputs `[1, frames, width]` of each layer, and the time."""
 
     pasts: tuple[Tensor, ...]
     frame: int
 
 
 class Attention(nn.Module):
-    """One transformer layer: attention to the past, two linear layers, normalized after each."""
+    """One transformer layer: attention to the past and two linear layers, each normalized afterwards."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +55,7 @@ class Attention(nn.Module):
         self.norm2 = nn.LayerNorm(WIDTH)
 
     def forward(self, x: Tensor, past: Tensor) -> Tensor:
-        """Take a frame `[1, 1, width]` and the inputs before it."""
+        """Return `[1, 1, width]` of a frame `[1, 1, width]` and the inputs before it `[1, frames, width]`."""
         seen = torch.cat([past, x], dim=1)
         # Nothing is hidden from one frame, but a mask decides which of its kernels torch takes.
         hidden = torch.zeros(1, seen.shape[1], dtype=torch.bool, device=x.device)
@@ -64,7 +65,7 @@ class Attention(nn.Module):
 
 
 class Transformer(nn.Module):
-    """The layers, and the position that is added before them."""
+    """All layers, and the embedding of the position, which is added before the first."""
 
     def __init__(self, past_frames: int) -> None:
         super().__init__()
@@ -73,7 +74,10 @@ class Transformer(nn.Module):
         self.layers = nn.ModuleList(Attention() for _ in range(LAYERS))
 
     def forward(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Take a frame `[1, 1, width]`; None begins a stream, with one frame of zeros as its past."""
+        """Take a frame `[1, 1, width]` and the state; return the frame `[1, 1, width]` and the next state.
+
+        A state of None begins a stream, whose past is one frame of zeros.
+        """
         if state is None:
             state = State((torch.zeros_like(x),) * LAYERS, 0)
         x = self.norm_in(x)
@@ -88,7 +92,7 @@ class Transformer(nn.Module):
 class LanguageModel(nn.Module):
     """Predicts the codes of a frame, all levels at once, from those of the frames before it.
 
-    The names of its parts are those in the official files. It computes on so many `threads`.
+    Its parts have the names of the official files. It computes on `threads` threads.
     """
 
     def __init__(self, levels: int, codebook_size: int, past_frames: int, threads: int = 1) -> None:
@@ -99,7 +103,10 @@ class LanguageModel(nn.Module):
         self.linears = nn.ModuleList(nn.Linear(WIDTH, codebook_size) for _ in range(levels))
 
     def forward(self, indices: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Take `[levels]` codes plus 1, zeros for none; give probabilities `[codebook_size, levels]`."""
+        """Return probabilities `[codebook_size, levels]` and the next state.
+
+        `indices` are `[levels]` codes plus 1, with 0 for none.
+        """
         x = sum(self.emb[level](index.view(1, 1)) for level, index in enumerate(indices))
         out, state = self.transformer(x, state)
         logits = torch.stack([self.linears[level](out) for level in range(len(indices))], dim=1)
@@ -108,9 +115,10 @@ class LanguageModel(nn.Module):
     def step(
         self, frame: NDArray[np.uint16] | None, levels: int, state: State | None
     ) -> tuple[NDArray[np.int64], State]:
-        """Take the codes `[levels]` of the frame before, None at the start; give bounds `[levels, codes]`.
+        """Return the bounds `[levels, codes]` of the next frame, and the next state.
 
-        A code's range, in 2 ** -24 of all, goes from the bound before its own to its own.
+        `frame` is the codes `[levels]` of the frame before, None at the start. The range of a code, in units
+        of 2 ** -24, goes from the bound before its own to its own.
         """
         indices = np.zeros(levels, np.int64) if frame is None else frame.astype(np.int64) + 1
         with on_threads(self.threads), torch.no_grad():
@@ -119,7 +127,7 @@ class LanguageModel(nn.Module):
 
 
 def load_language_model(entry: ModelEntry, path: Path, threads: int = 1) -> LanguageModel:
-    """Return the language model for the codes of a model; WeightsError if the file does not hold it."""
+    """Return the language model of an entry's codes; WeightsError if the file does not hold it."""
     past_frames = int(PAST_S * entry.frame_rate_hz)
     with torch.device("meta"):
         model = LanguageModel(entry.levels, entry.codebook_size, past_frames, threads)

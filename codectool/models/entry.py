@@ -1,4 +1,4 @@
-"""What an entry of the registry says of a model; plain data."""
+"""What the registry says of a model, as plain data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEFAULT_RATE_BPS = 6000.0
 
 @dataclass(frozen=True)
 class Download:
-    """A published checkpoint: where it is, and what it has to be before anything uses it."""
+    """A published checkpoint: where it is, and the size and sha256 that it must have."""
 
     url: str
     size_bytes: int | None  # None: not stated
@@ -91,11 +91,15 @@ class ModelEntry:
         return self.segment_samples is None and self.longest_samples is None
 
     def frames_in(self, seconds: float) -> int:
-        """Return the whole frames that last about so long, one at least."""
+        """Return the number of whole frames that last about `seconds`, one at least."""
         return max(1, round(seconds * self.frame_rate_hz))
 
     def packet_frames(self, low_latency: bool = False) -> int:
-        """Return the frames in a packet: those of a segment, if it codes so, else of a second or less."""
+        """Return the frames in a packet.
+
+        They are a segment if the model codes in segments, otherwise a second or less; with `low_latency`,
+        fewer.
+        """
         if self.segment_samples is not None:
             return self.segment_samples // self.hop_samples
         if low_latency:
@@ -103,14 +107,14 @@ class ModelEntry:
         return self.frames_in(PACKET_S)
 
     def rates_bps(self, streams: int = 1) -> tuple[float, ...]:
-        """Return the rates that so many streams together can have, of codes alone."""
+        """Return the possible bit rates of `streams` streams together, counting codes alone."""
         return tuple(levels * self.level_bps * streams for levels in self.level_choices)
 
     def levels_for(self, rate_bps: float | None, streams: int = 1) -> int:
-        """Return the most levels that cost no more than `rate_bps`, that of all streams together.
+        """Return the most levels that cost no more than `rate_bps`, the bit rate of all streams together.
 
-        Without a rate it is 6 kbps, or what the model has at most or at least. UsageError lists the possible
-        rates if there are none, or more is asked than all levels cost.
+        A rate of None means 6 kbps, or the nearest that the model has. Raises UsageError, which lists the
+        possible rates, if the rate is below the least or above the most.
         """
         rates = self.rates_bps(streams)
         if rate_bps is None:

@@ -1,10 +1,10 @@
-"""What a family of models gives, written down: its shape, how it is built, and how others spell its weights.
+"""The contract of a model family: its shape, how it is built, and how others name its weights.
 
-A family is one file, here or in another package, that ends in `FAMILY = Family(...)`. Beside it stands an
-entry in the registry for each model. What `build` returns is a `Codec` (see `engines.torch_engine`): layers
-that keep the streaming contract around a quantizer. The quantizer calls its tensors of entries `codebooks`;
-where it has several, their names sort in the order of the levels. A family whose entries say
-`segment_samples` has `encode_segment` and `decode_segment` as well.
+A family is one file, here or in another package, that ends in `FAMILY = Family(...)`. The registry has an
+entry for each of its models. `build` returns a `Codec` (see `engines.torch_engine`): an encoder and a
+decoder, which are layers that keep the streaming contract, around a quantizer. The entries of the quantizer
+are in tensors called `codebooks`; the names of several of these sort in the order of the levels. A family
+whose registry entries say `segment_samples` has `encode_segment` and `decode_segment` as well.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Family:
     """What `models.loading` needs of a family.
 
     Attributes:
-        config: a frozen dataclass of all that determines the shape; called with an entry's `config`.
-        build: makes the codec of a config, with untrained weights; ValueError for a shape that cannot be.
-        published: gives tensors our names, from those of a checkpoint as others write it, weight norm folded;
-            ValueError for what cannot be such a checkpoint. None if only we write weights.
+        config: the frozen dataclass of all that determines the shape; it is called with an entry's `config`.
+        build: returns the codec of a config, with untrained weights; ValueError for a shape that cannot be.
+        published: returns tensors under our names, from those of a checkpoint that others wrote, after weight
+            norm is folded; ValueError for what cannot be such a checkpoint. None if only we write weights.
         bears_bfloat16: whether large products may be rounded to bfloat16 by default.
     """
 
@@ -38,9 +38,9 @@ class Family:
 
 
 def stacked_codebooks(codebooks: Mapping[int, Tensor]) -> Tensor:
-    """Return the codebooks of a checkpoint `[levels, entries, dim]`, from one a level, at least one.
+    """Return codebooks `[levels, entries, dim]`, from those of a checkpoint by level, one at least.
 
-    ValueError when one is missing, or they are not all of one size.
+    Raises ValueError when one is missing, or they are not all of one size.
     """
     if sorted(codebooks) != list(range(len(codebooks))):
         raise ValueError(f"a codebook is missing, for its last is that of level {max(codebooks)}")

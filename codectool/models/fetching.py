@@ -39,10 +39,11 @@ Progress = Callable[[int], None]  # told how many bytes are there
 def downloaded(
     source: Download, folder: Path, progress: Progress | None = None
 ) -> Iterator[tuple[Path, str]]:
-    """Download a file into `folder`, check it, and give its path and sha256; it is gone after the block.
+    """Download a file into `folder` and check it; yield its path and sha256.
 
-    What a download that broke off left as `.NAME.part` is completed. Raises FileError when the network, the
-    server or the disk fails, and WeightsError when the file is not there or not the one expected.
+    The file is gone after the block. What a broken download left as `.NAME.part` is completed. Raises
+    FileError when the network, the server or the disk fails, and WeightsError when the file is not there or
+    not the expected one.
     """
     part = folder / f".{PurePosixPath(urlsplit(source.url).path).name}.part"
     with as_file_error(part):
@@ -60,7 +61,7 @@ def downloaded(
 
 @contextmanager
 def exclusive_lock(folder: Path) -> Iterator[None]:
-    """Make the folder, and let no other process into such a block on it; whoever comes later waits.
+    """Make the folder, and keep other processes out of such a block on it: they wait.
 
     If the block fails, a folder that it made and left empty is removed.
     """

@@ -1,6 +1,6 @@
-"""Which weights these are: the first 8 bytes of sha256 over the codebooks as float32 little-endian; no torch.
+"""The identity of weights: the first 8 bytes of sha256 over the codebooks as float32 little-endian; no torch.
 
-Every spelling of a checkpoint gives the same, and so does every precision it is stored in that is exact.
+Every naming of a checkpoint gives the same fingerprint, and so does every precision that stores it exactly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CODEBOOKS = re.compile(r"(?:.*\.)?quantizer\.(?:.*\.)?codebooks")  # as every qu
 
 
 def codebook_names(names: Iterable[str]) -> list[str]:
-    """Return those of our own names of tensors that are codebooks, in the order of their levels."""
+    """Return the names of codebooks among our own names of tensors, in the order of their levels."""
     return sorted((name for name in names if CODEBOOKS.fullmatch(name)), key=_numbers_by_value)
 
 

@@ -1,4 +1,4 @@
-"""Which model a checkpoint is of: its tensors tell."""
+"""Which model a checkpoint belongs to, as its tensors tell."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Checkpoint:
 
 
 def identify(path: Path, entry: ModelEntry | None = None) -> Checkpoint:
-    """Return what a checkpoint holds, and whose weights those are, if they are not said to be an entry's.
+    """Return the weights that a checkpoint holds, with the entry of their model.
 
-    Raises WeightsError when it cannot be read, holds no weights of a known model that others publish, or
-    fits several models.
+    `entry` says whose they are; without it, their tensors have to tell. Raises WeightsError when the file
+    cannot be read, holds no weights of a known model that others publish, or fits several models.
     """
     found, _ = read_checkpoint(path)
     fitting: list[Checkpoint] = []

@@ -1,4 +1,4 @@
-"""Put the weights of a model where they are found: downloaded, or converted from a published checkpoint."""
+"""Weights put where they are found: downloaded, or converted from a published checkpoint."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ GRAPHS_MODEL = "lyra_v2"  # the one model that is published as several files
 
 @dataclass(frozen=True)
 class FetchJob:
-    """Whose published weights to download; with `overwrite`, also if there are some.
+    """The model whose published weights to download; with `overwrite`, even if there are some.
 
-    `mirror` is a URL under which the files lie by their names: what comes from there is checked just so.
+    `mirror` is a URL under which the files lie by their names. What comes from there is checked in the same
+    way.
     """
 
     name: str
@@ -36,9 +37,9 @@ class FetchJob:
 
 @dataclass(frozen=True)
 class ImportJob:
-    """Which checkpoint to convert, and into which file; without one, where the model's name finds it.
+    """A checkpoint to convert, and the file to write; without one, it goes where the model's name finds it.
 
-    `name` says whose weights they are; without it their tensors have to tell.
+    `name` says whose weights they are; without it, their tensors have to tell.
     """
 
     source: Path
@@ -49,7 +50,7 @@ class ImportJob:
 
 @dataclass(frozen=True)
 class Installed:
-    """Weights that are in place, and what is to be said about how they came there."""
+    """Weights that are in place, and a note on how they came there."""
 
     entry: ModelEntry
     path: Path
@@ -104,7 +105,10 @@ def _store_graphs(
 
 
 def remove(name: str) -> Path:
-    """Remove the weights of a model from the user's cache; return where they were, else WeightsError."""
+    """Remove the weights of a model from the user's cache; return where they were.
+
+    Raises WeightsError if there are none.
+    """
     place = cache_folder() / find(name).weights_file
     if not place.is_file():
         raise WeightsError(f"{place}: no weights of {name} were fetched or imported")
@@ -125,10 +129,10 @@ def _from_mirror(download: Download, mirror: str | None) -> Download:
 
 
 def convert(job: ImportJob) -> Installed:
-    """Convert a checkpoint in any spelling that its family reads to safetensors under our names.
+    """Convert a checkpoint, in any naming that its family reads, to safetensors under our names.
 
-    Raises WeightsError when it is of no known model, of several, or damaged, and FileError
-    when it cannot be read, or the output exists or cannot be written.
+    Raises WeightsError when it belongs to no known model or to several, or is damaged, and FileError when it
+    cannot be read, or the output exists or cannot be written.
     """
     if job.source.is_dir():
         return _convert_folder(job)

@@ -1,4 +1,4 @@
-"""A model that is ready to run, whatever engine runs it; no torch."""
+"""A model that is ready to run, on whichever engine; no torch."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ class LoadedModel:
     """A model with its weights, read-only.
 
     Attributes:
-        entry: what the model is.
-        encoder, decoder: its two halves, run by an engine.
-        fingerprint: identifies its codebooks.
-        weights_path: the file they came from.
-        joins_blocks: whether blocks computed together, and streams side by side, give the same bits here as
-            one by one.
-        segments: the same model by segments, if it codes so; then `encoder` and `decoder` are not used.
+        entry: what the registry says of the model.
+        encoder, decoder: the two halves, run by an engine.
+        fingerprint: the identity of its codebooks, 8 bytes.
+        weights_path: the file of its weights.
+        joins_blocks: whether blocks computed together, and streams side by side, give the same bits as one by
+            one on this machine.
+        segments: the same model by segments, if it codes in segments; `encoder` and `decoder` are not used
+            then.
         engine: the name of the engine.
-        precision: of large products, float32 or bfloat16.
+        precision: the type of large products, float32 or bfloat16.
     """
 
     entry: ModelEntry

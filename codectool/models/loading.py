@@ -1,8 +1,9 @@
-"""Find a model's weights and make it ready to run; torch is imported only if it is the engine."""
+"""A model found by name and made ready to run; torch is imported only if it is the engine."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,28 @@ ENGINE_VARIABLE = "CODECTOOL_ENGINE"  # what auto means, where it can run the mo
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunsModel:
+    """The part of a job that says how its model is run; the defaults are those of `load`.
+
+    Attributes:
+        weights: a file to take instead of the model's usual one.
+        device: `cpu`, or a device that PyTorch knows, such as `cuda`.
+        precision: the type of large products: `auto`, `float32` or `bfloat16`.
+        engine: what runs the network: `auto`, `onnxruntime`, `torch` or `litert`.
+    """
+
+    weights: Path | None = None
+    device: str = "cpu"
+    precision: str = "auto"
+    engine: str = "auto"
+
+    @property
+    def how(self) -> tuple[Path | None, str, str, str]:
+        """The arguments of `load` behind the model's name."""
+        return self.weights, self.device, self.precision, self.engine
+
+
 def load(
     name: str,
     weights: Path | None = None,
@@ -25,12 +48,19 @@ def load(
 ) -> LoadedModel:
     """Return the model of that name with its weights, ready to run and read-only.
 
-    Weights may be under our names for tensors, or in any spelling that the model's family reads. `precision`
-    is that of large products on the CPU; auto means bfloat16 where the family bears it and the processor has
-    units for it. `engine` auto is ONNX Runtime on the CPU for models that have graphs, in float32, and else
-    PyTorch; models that are LiteRT's graphs run on nothing else. Raises UsageError for an unknown name,
-    precision, engine or device, and WeightsError when the weights are missing, damaged or another model's, or
-    the engine is not installed.
+    Args:
+        name: its name in the registry.
+        weights: a file of weights, under our names of tensors or any that the model's family reads; None to
+            look for the usual one.
+        device: `cpu`, or a device that PyTorch knows.
+        precision: the type of large products on the CPU; `auto` is bfloat16 where PyTorch runs a family that
+            bears it and the processor has units for it, else float32.
+        engine: `auto` is LiteRT for models published as its graphs, ONNX Runtime for models that have graphs,
+            on the CPU and in float32, and PyTorch for all others.
+
+    Raises:
+        UsageError: the name, precision, engine or device does not exist here, or they do not go together.
+        WeightsError: the weights are missing, damaged or another model's, or the engine is not installed.
     """
     entry = find(name)
     if precision not in PRECISIONS:

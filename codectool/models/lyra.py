@@ -43,7 +43,7 @@ Tensors = dict[str, npt.NDArray[Any]]
 
 
 def load_graphs(entry: ModelEntry, path: Path) -> LoadedModel:
-    """Return the model with the graphs in a file; WeightsError if it holds none, or others."""
+    """Return the model of the graphs in a file; WeightsError if it holds none, or another model's."""
     tensors = _read(path)
     quantizer = _checked(entry, tensors, path)
     encoder, decoder = (
@@ -60,9 +60,9 @@ def load_graphs(entry: ModelEntry, path: Path) -> LoadedModel:
 
 
 def packed(entry: ModelEntry, graphs: Mapping[str, Path], origin: Mapping[str, str]) -> bytes:
-    """Return our own file of the published ones, which `graphs` has by the names they are published under.
+    """Return our own file as bytes, from the published graphs by their names.
 
-    WeightsError says which is missing or not such a graph.
+    Raises WeightsError, which says the name, if one is missing or not such a graph.
     """
     missing = [name for name in GRAPHS if name not in graphs or not graphs[name].is_file()]
     if missing:

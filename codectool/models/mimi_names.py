@@ -1,4 +1,4 @@
-"""What Mimi's tensors are called elsewhere: by `moshi`, which made it, and by transformers.
+"""Mimi's tensors by the names that others give them: package `moshi`, which made it, and transformers.
 
 Source: package `moshi`, models/loaders.py; package `transformers`, models/mimi.
 """
@@ -73,7 +73,7 @@ def own_mimi(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def own_name(published: str) -> str:
-    """Return our name of a tensor, in whichever way it is published."""
+    """Return our name of a tensor, from either of the published names."""
     for pattern, replacement in RENAMINGS:
         published = re.sub(pattern, replacement, published)
     return published

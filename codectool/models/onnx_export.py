@@ -1,4 +1,4 @@
-"""A model's encoder and decoder as ONNX files that hold all they need, for other programs; extra `onnx`."""
+"""A model's encoder and decoder as ONNX files, complete in themselves, for other programs; extra `onnx`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from codectool.models.weights import weights_fingerprint
 
 
 def export_onnx(name: str, weights: Path | None, folder: Path, overwrite: bool = False) -> list[Path]:
-    """Write `NAME.encoder.onnx`, `NAME.decoder.onnx` and, with all a program has to know, `NAME.json`.
+    """Write `NAME.encoder.onnx`, `NAME.decoder.onnx` and `NAME.json`, the facts that a program needs.
 
-    Raises UsageError for a model that has no graphs and of which none can be made, and FileError or
-    WeightsError for the files.
+    Raises UsageError for a model that has no graphs and of which none can be made, FileError for a file that
+    exists or cannot be written, and WeightsError for the weights.
     """
     entry = find(name)
     path = find_weights(entry, weights)

@@ -1,4 +1,4 @@
-"""A model on ONNX Runtime: graphs that fit its weights, found beside them or beside the shipped ones."""
+"""A model on ONNX Runtime: its graphs lie beside its weights, or beside the shipped ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from codectool.models.search import graph_descriptions, is_pickled
 def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
     """Return the model with the weights in a file; None if no graphs are here that fit them.
 
-    A half is loaded when it first runs, which raises WeightsError for weights that are no numbers.
+    Each half is loaded when it first runs. That raises WeightsError for weights that are not finite numbers.
     """
     graphs = fitting_graphs(entry, path)
     if graphs is None:
@@ -49,7 +49,7 @@ def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
 
 
 def fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
-    """Return the first graphs that were made for the shape of these weights."""
+    """Return the first graphs that were made for weights of this shape, None if there are none."""
     if is_pickled(path):
         return None
     try:
@@ -67,7 +67,10 @@ def fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
 
 
 def read_weights(path: Path, names: list[str]) -> dict[str, npt.NDArray[Any]]:
-    """Return these tensors of a file in float32; WeightsError if they cannot be read or are no numbers."""
+    """Return the named tensors of a file in float32.
+
+    Raises WeightsError if they cannot be read, or are not finite numbers.
+    """
     try:
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name).astype(np.float32) for name in names}

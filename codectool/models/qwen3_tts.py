@@ -1,8 +1,9 @@
 """The 12 Hz tokenizer of Qwen3-TTS: Mimi's encoder with 16 levels, and a decoder of its own.
 
-Source: Qwen3-TTS (arXiv 2601.15621) and the published code, package `qwen-tts`, tokenizer_12hz, whose numbers
-for whole recordings it reproduces. Its `chunked_decode` gives others, for it looks back over fewer frames
-than its transformer does.
+Its numbers for whole recordings are those of the published code. That code's `chunked_decode` gives others,
+since it looks back over fewer frames than its transformer does.
+
+Source: Qwen3-TTS (arXiv 2601.15621) and the published code, package `qwen-tts`, tokenizer_12hz.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The known models as plain data: what each is, without loading anything."""
+"""The known models as plain data: what each is, and nothing is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the weights of a model are looked for, and which they are; no torch."""
+"""Where the weights of a model are looked for; no torch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PICKLES = (b"PK\x03\x04", b"\x80\x02")  # how files of torch.save begin: a zip a
 
 
 def cache_folder() -> Path:
-    """Return where weights are kept that were fetched or imported."""
+    """Return the folder of the weights that were fetched or imported."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "codectool"
 
 
 def weights_places(entry: ModelEntry) -> list[Path]:
-    """Return where the weights of a model are looked for when none are named, in order."""
+    """Return where the weights of a model are looked for, in order, when no file is named."""
     return [
         PACKAGE_FOLDER / "_weights" / entry.weights_file,  # a wheel
         PACKAGE_FOLDER.parent / "weights" / entry.weights_file,  # a clone
@@ -29,7 +29,10 @@ def weights_places(entry: ModelEntry) -> list[Path]:
 
 
 def find_weights(entry: ModelEntry, named: Path | None = None) -> Path:
-    """Return the weights to use: those named, else the environment's, else the first place with any."""
+    """Return the weights to use: the named file, else the environment's, else the first place that has any.
+
+    Raises WeightsError, which says where it looked, if there are none.
+    """
     if named is None and os.environ.get(WEIGHTS_VARIABLE):
         named = Path(os.environ[WEIGHTS_VARIABLE])
     places = [named] if named is not None else weights_places(entry)
@@ -41,7 +44,7 @@ def find_weights(entry: ModelEntry, named: Path | None = None) -> Path:
 
 
 def graph_descriptions(entry: ModelEntry, weights: Path | None = None) -> list[Path]:
-    """Return where the graphs of a model may be described: beside these weights, or the usual ones."""
+    """Return where the graphs of a model may be described: beside these weights, or the usual places."""
     places = ([] if weights is None else [weights]) + weights_places(entry)
     return [place.with_suffix(DESCRIPTION_SUFFIX) for place in places]
 
@@ -52,7 +55,7 @@ def has_graphs(entry: ModelEntry) -> bool:
 
 
 def how_to_get(entry: ModelEntry) -> str:
-    """Return what to do when the weights of a model are not here."""
+    """Return a sentence on how to get the weights of a model."""
     if entry.download is not None or entry.parts:
         return f"`codec models fetch {entry.name}` downloads them, or give them with `weights=FILE`"
     where = f"get the checkpoint from {entry.page}, and " if entry.page else ""

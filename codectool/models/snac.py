@@ -1,15 +1,16 @@
-"""SNAC: as DAC, with depthwise convolutions, and codebooks of several rates.
-
-Source: Siuzdak et al., SNAC (arXiv 2410.14411), and the published code, package `snac`, whose numbers it
-reproduces without its noise. The published decoder multiplies noise of its own into the sound, and no two
-runs of it agree; here that noise is left out, which gives the mean of what it makes, the same at every time
-and place.
-
-Where attention has windows, the published code gives codes for all of the last one, and decodes them; here
-there are none for what is beyond the recording, and the last window is as short as what it holds.
+"""SNAC: DAC's layers with depthwise convolutions, and codebooks of several rates.
 
 A frame of the stream is one code of the slowest codebook. The others have 2, 4 and 8 codes in it, which are
 levels of their own, in the order of time.
+
+The published decoder multiplies noise of its own into the sound, and no two runs of it agree. Here that noise
+is left out, which gives the mean of what it makes, the same at every time and place. Without it, the numbers
+are those of the published code.
+
+Where attention has windows, the published code fills up the last window, and codes and decodes all of it.
+Here no codes stand for what is beyond the recording, and the last window is as short as what it holds.
+
+Source: Siuzdak et al., SNAC (arXiv 2410.14411), and the published code, package `snac`.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Config:
 
     @property
     def whole_frames(self) -> int:
-        """Frames that the encoder fills a recording up to a multiple of: those of whole windows."""
+        """The frames of which the encoder fills a recording up to a multiple: its windows are whole then."""
         return math.lcm(self.steps, self.window or 1) // self.steps
 
     @property

@@ -1,4 +1,4 @@
-"""A model on PyTorch: its family builds it, its weights are checked and filled in."""
+"""A model on PyTorch: its family builds it, and its weights are checked and filled in."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _read(entry: ModelEntry, family: Family, path: Path) -> tuple[dict[str, Tens
 
 
 def own_tensors(family: Family, tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Return tensors under our names, whoever wrote them."""
+    """Return tensors under our names, whoever named them; WeightsError if they cannot be a checkpoint."""
     if codebook_names(tensors) or family.published is None:
         return tensors
     try:

@@ -1,4 +1,4 @@
-"""Which weights a file holds, without torch where that is possible."""
+"""The fingerprint of the weights in a file, without torch where that is possible."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from codectool.models.search import is_pickled
 
 
 def weights_fingerprint(path: Path) -> bytes:
-    """Return what loading gives as the fingerprint of these weights.
+    """Return the fingerprint that a model with these weights would have.
 
     Files under our own names need no torch. Raises WeightsError when the codebooks cannot be read.
     """

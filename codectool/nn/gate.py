@@ -16,7 +16,7 @@ HINT_GAIN = 25.0  # before a log: numbers of the wave are about 0.3, and 4 where
 
 
 class Columns(nn.Module):
-    """Take some of the columns: `[..., first:last]`."""
+    """Takes some of the columns: `[..., first:last]`."""
 
     def __init__(self, first: int, last: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Columns(nn.Module):
 
 
 class WaveHints(nn.Module):
-    """Make the wave path's numbers, the last ones, what a network can learn from: sizes without signs."""
+    """Turns the wave path's numbers, which come last, into sizes without signs, which a network can use."""
 
     def __init__(self, wave_dim: int) -> None:
         super().__init__()
@@ -40,14 +40,15 @@ class WaveHints(nn.Module):
 
 
 class GatedSpectrum(nn.Module):
-    """Add the wave path's spectrum to the one that the network paints, each bin by a gate.
+    """Adds the spectrum of the wave path to the one that the network paints, each bin by a gate.
 
-    The input is log magnitudes and phases, painted without knowledge of the wave; then, from the blocks that
-    know it, corrections of both and the log noise; all these for each bin. Last come the wave path's numbers.
-    A gate is a Wiener filter's, which lets of the wave pass what stands out of the coding noise: the power,
-    painted and of the wave, over the sum of it and of the noise, whose natural log is relative to the
-    loudness. It opens as well where few bins have most of the loudness, since coding noise has not. What the
-    gate lets pass is not painted. Without a wave all is, uncorrected.
+    The input holds, for each bin: the painted log magnitudes and phases, which know nothing of the wave;
+    then, from the blocks that know it, corrections of both, and the natural log of the noise, relative to the
+    loudness. The wave path's numbers come last, of which the last is the share of its levels that there are.
+
+    The gate is a Wiener filter's: the painted power and the wave's over the sum of both and the noise. It
+    lets pass what stands out of the coding noise. It opens as well where few bins have most of the loudness,
+    as a tone's have. What it lets pass is not painted. Gate and corrections count by the share of the levels.
     """
 
     bin_weights: Tensor

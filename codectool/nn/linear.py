@@ -8,6 +8,7 @@ weights prepared beforehand; torch's own compiler reaches it by the same operato
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from functools import lru_cache
 
 import torch
@@ -24,12 +25,21 @@ class Packable:
         """Prepare for inference on the CPU; large products, where they bear it, may be of `dtype`."""
         raise NotImplementedError
 
+    def packed_parameters(self) -> Iterable[nn.Parameter]:
+        """Return the parameters that are not read any more once the module is packed."""
+        return ()
 
-def pack(model: nn.Module, dtype: torch.dtype) -> None:
-    """Prepare all of a model that can be, in place, for inference on the CPU; do it after loading weights."""
+
+def pack(model: nn.Module, dtype: torch.dtype, release: bool = False) -> None:
+    """Prepare all of a model that can be, in place, for inference on the CPU; do it after loading weights.
+
+    With `release`, parameters that are not read any more let go of their memory: they hold no numbers then.
+    """
     for module in model.modules():
         if isinstance(module, Packable):
             module.pack(dtype)
+            for parameter in module.packed_parameters() if release else ():
+                parameter.data = parameter.data.new_empty(0)
 
 
 def fast_bfloat16() -> bool:

@@ -13,7 +13,7 @@ LOG_MAGNITUDE_MAXIMUM = (
 
 
 class SpectralFeatures(nn.Module):
-    """Compress spectra `[..., 2 * bins]` to real parts, imaginary parts, log magnitudes `[..., 3 * bins]`."""
+    """Compresses spectra `[..., 2 * bins]` to real, imaginary parts and log magnitudes `[..., 3 * bins]`."""
 
     def forward(self, spectrum: Tensor) -> Tensor:
         real, imaginary = spectrum.chunk(2, dim=-1)
@@ -25,7 +25,7 @@ class SpectralFeatures(nn.Module):
 
 
 class PolarSpectrum(nn.Module):
-    """Turn log magnitudes, then phases in radians, `[..., 2 * bins]`, into real, then imaginary parts."""
+    """Turns log magnitudes and phases in radians `[..., 2 * bins]` into real and imaginary parts."""
 
     def forward(self, x: Tensor) -> Tensor:
         log_magnitude, phase = x.float().chunk(2, dim=-1)

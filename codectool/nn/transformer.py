@@ -6,6 +6,8 @@ Source: Vaswani et al., Attention Is All You Need (arXiv 1706.03762); rotary pos
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -65,6 +67,10 @@ class TransformerBlock(Layer, Packable):
             )
             for name, matrix in matrices.items()
         }
+
+    def packed_parameters(self) -> Iterable[nn.Parameter]:
+        matrices = self.queries_keys_values, self.attention_out, self.expand, self.project
+        return [matrix.weight for matrix in matrices]
 
     def initial_state(self, batch: int) -> State:
         nothing = self.scale.new_zeros(batch, self.heads, 0, self.head_dim)

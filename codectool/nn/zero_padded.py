@@ -6,6 +6,7 @@ number of steps at a time. Causal kernels are those that reach 0 steps ahead.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from codectool.nn.layer import Layer, State
 from codectool.nn.linear import Packable, PackedLinear, has_operators
+from codectool.nn.overlap_save import OverlapSave, suits
 
 WIDE = 512  # from this many channels on, one product of windows is as fast, and of few steps far faster
 
@@ -51,11 +53,14 @@ class ZeroPaddedConvolution(Layer, Packable):
         )
         self._matrix: PackedLinear | None = None
         self._prepared: Tensor | None = None
+        self._transformed: OverlapSave | None = None
 
     def pack(self, dtype: torch.dtype) -> None:
         weight = self.convolution.weight
         outputs, inputs, kernel = weight.shape
-        if self.convolution.groups == 1 and outputs > 1 and (kernel == 1 or inputs >= WIDE):
+        if self.stride == self.convolution.groups == 1 and suits(kernel, inputs, outputs):
+            self._transformed = OverlapSave(weight, _bias(self.convolution), self.dilation)
+        elif self.convolution.groups == 1 and outputs > 1 and (kernel == 1 or inputs >= WIDE):
             self._matrix = PackedLinear(weight.transpose(1, 2).flatten(1), _bias(self.convolution))
         elif outputs == 1:  # all taps of one output are as many outputs of a product
             self._matrix = PackedLinear(weight[0].T, weight.new_zeros(kernel))
@@ -70,6 +75,9 @@ class ZeroPaddedConvolution(Layer, Packable):
             self._prepared = torch.ops.mkldnn._reorder_convolution_weight(
                 weight.detach().unsqueeze(2), *places, picture
             )
+
+    def packed_parameters(self) -> Iterable[nn.Parameter]:
+        return () if self._matrix is None and self._prepared is None else (self.convolution.weight,)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         extended = self._extended(x, state)
@@ -100,7 +108,9 @@ class ZeroPaddedConvolution(Layer, Packable):
             return self._nothing(extended)
         if self._matrix is not None:
             return self._one_product(extended, count)
-        weight, bias = self.convolution.weight, self.convolution.bias
+        if self._transformed is not None and self._transformed.pays(count):
+            return self._transformed(extended)
+        bias = self.convolution.bias
         # As a picture one pixel high, channels-last memory is a layout torch convolves without a copy.
         picture = extended.transpose(1, 2).unsqueeze(2)
         options = [1, self.stride], [0, 0], [1, self.dilation], self.convolution.groups
@@ -110,7 +120,7 @@ class ZeroPaddedConvolution(Layer, Packable):
                 picture, self._prepared, bias, padding, stride, dilation, groups, "none", [], ""
             )
         else:
-            y = F.conv2d(picture, weight.unsqueeze(2), bias, *options)
+            y = F.conv2d(picture, self.convolution.weight.unsqueeze(2), bias, *options)
         assert isinstance(y, Tensor)
         return y.squeeze(2).transpose(1, 2)
 
@@ -160,6 +170,9 @@ class ZeroPaddedTransposed(Layer, Packable):
         matrix = torch.cat((before, own)).permute(2, 1, 0).flatten(0, 1)
         self._product = PackedLinear(matrix, _bias(self.convolution).repeat(self.stride))
 
+    def packed_parameters(self) -> Iterable[nn.Parameter]:
+        return () if self._product is None else (self.convolution.weight,)
+
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         if x.shape[1] == 0:
             return self._nothing(x), state
@@ -199,5 +212,5 @@ class ZeroPaddedTransposed(Layer, Packable):
 
 def _bias(convolution: nn.Conv1d | nn.ConvTranspose1d) -> Tensor:
     if convolution.bias is None:
-        return convolution.weight.new_zeros(convolution.out_channels)
+        return convolution.weight.detach().new_zeros(convolution.out_channels)
     return convolution.bias

@@ -26,9 +26,10 @@ from codectool.container import (
 )
 from codectool.container.fit import misfit
 from codectool.errors import DataError, UsageError, WeightsError
+from codectool.files.byte_reader import ByteReader
 from codectool.files.inputs import open_input, refuse_same
 from codectool.models.loaded import LoadedModel
-from codectool.models.loading import load
+from codectool.models.loading import RunsModel, load
 from codectool.models.registry import is_known
 from codectool.pipeline.common import Loader, Progress, chunk_s
 from codectool.pipeline.decode_loop import Part, decode_blocks
@@ -36,12 +37,11 @@ from codectool.pipeline.v0_language_model import BOUND_TO_MACHINE, language_mode
 
 
 @dataclass(frozen=True)
-class DecodeJob:
+class DecodeJob(RunsModel):
     """What to decode, into what, and how; `-` is stdin or stdout.
 
     Attributes:
         model: the model to decode with; None for the one that the file names.
-        weights, device, precision, engine: as for `models.loading.load`.
         suffix: what a file of the format ends in, where the target does not say; None to go by the target.
         subtype: how samples are written, by libsndfile's names; None for the format's own.
         raw: the coding of headerless PCM to write instead of a format.
@@ -53,10 +53,6 @@ class DecodeJob:
     source: str
     target: str
     model: str | None = None
-    weights: Path | None = None
-    device: str = "cpu"
-    precision: str = "auto"
-    engine: str = "auto"
     overwrite: bool = False
     suffix: str | None = None
     subtype: str | None = None
@@ -194,7 +190,7 @@ def _add_late_tags(decoding: Decoding, sink: AudioSink, target: str) -> list[str
 def _header_of(path: Path) -> Header:
     """Return the header of another version 1 file."""
     with open_input(path) as stream:
-        return read_header(stream)
+        return read_header(ByteReader(stream))
 
 
 def _look_ahead(stream: BinaryIO, header: Header | None) -> Summary | None:
@@ -222,7 +218,7 @@ def _right_model(header: AnyHeader, job: DecodeJob, loader: Loader) -> LoadedMod
         raise WeightsError(
             f"{job.source}: made with the model {header.model!r}, which this version does not know"
         )
-    model = loader(job.model or header.model, job.weights, job.device, job.precision, job.engine)
+    model = loader(job.model or header.model, *job.how)
     if header.fingerprint is not None and model.fingerprint != header.fingerprint:
         raise WeightsError(
             f"{job.source}: made with weights {header.fingerprint.hex()} of {header.model}, "

@@ -10,18 +10,19 @@ from codectool.audio.pcm import RawFormat
 from codectool.container import Header, HeaderV0
 from codectool.container.v0 import MODEL_NAMES
 from codectool.errors import UsageError
+from codectool.models.loading import RunsModel
 from codectool.models.registry import DEFAULT_MODEL, ModelEntry, find
 
 KEPT_CHANNELS_LIMIT = 8
 
 
 @dataclass(frozen=True)
-class EncodeJob:
+class EncodeJob(RunsModel):
     """What to encode, into what, and how; `-` is stdin or stdout.
 
     Attributes:
         levels, rate_bps: how many levels, or what rate may be spent; with neither, the model's usual rate.
-        model, weights, device, precision, engine: as for `models.loading.load`.
+        model: name of the model.
         keep_channels: code each channel as a stream of its own; the rate is that of all together.
         low_latency: packets as short as is worth their overhead.
         tags: go before the input's own; an empty text drops one.
@@ -34,10 +35,6 @@ class EncodeJob:
     levels: int | None = None
     rate_bps: float | None = None
     model: str = DEFAULT_MODEL
-    weights: Path | None = None
-    device: str = "cpu"
-    precision: str = "auto"
-    engine: str = "auto"
     overwrite: bool = False
     raw: RawFormat | None = None
     keep_channels: bool = False

@@ -28,7 +28,7 @@ from codectool.container.header import PACKET_FRAMES
 from codectool.engines.threads import usable_threads
 from codectool.errors import CodecError, UsageError
 from codectool.models.loaded import LoadedModel
-from codectool.models.loading import load
+from codectool.models.loading import RunsModel, load
 from codectool.models.registry import DEFAULT_MODEL, find
 from codectool.pipeline import DecodeJob, EncodeJob
 from codectool.sessions.streaming import DecoderSession, EncoderSession
@@ -48,14 +48,10 @@ LATENCY_WARM_UP_FRAMES = 50
 
 
 @dataclass(frozen=True)
-class BenchJob:
+class BenchJob(RunsModel):
     """What to measure; `threads` of None are one a core."""
 
     model: str = DEFAULT_MODEL
-    weights: Path | None = None
-    device: str = "cpu"
-    precision: str = "auto"
-    engine: str = "auto"
     threads: int | None = None
     duration_s: float = 60.0
     rounds: int = 5
@@ -79,7 +75,7 @@ def bench(job: BenchJob) -> BenchResult:
         raise UsageError(f"{entry.name} codes in segments or whole recordings, and the bench times streams")
     if not 1 <= job.duration_s < math.inf or job.rounds < 1 or (job.threads or 1) < 1:
         raise UsageError("at least 1 second, 1 round and 1 thread are needed")
-    model = load(job.model, job.weights, job.device, job.precision, job.engine)
+    model = load(job.model, *job.how)
     recording = synthetic(job.duration_s, RECORDING_RATE_HZ, RECORDING_CHANNELS)
     audio = synthetic(job.duration_s, model.entry.sample_rate_hz, 1)
     result = BenchResult()

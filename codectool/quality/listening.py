@@ -20,7 +20,7 @@ from codectool.audio.pcm import Block
 from codectool.errors import UsageError
 from codectool.files.outputs import open_atomic
 from codectool.models.loaded import LoadedModel
-from codectool.models.loading import load
+from codectool.models.loading import RunsModel, load
 from codectool.models.registry import DEFAULT_MODEL, ModelEntry, find
 from codectool.quality.codecs import Codec, choose_peers
 from codectool.quality.excerpts import (
@@ -52,7 +52,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class ListenJob:
+class ListenJob(RunsModel):
     """What a page is to hold: excerpts of the recordings in `paths`, files or folders, and their versions.
 
     `rates` (kbps, comma-separated) are those of the model, by default numbers of levels that double;
@@ -64,10 +64,6 @@ class ListenJob:
     rates: str | None = None
     against: str | None = None
     model: str = DEFAULT_MODEL
-    weights: Path | None = None
-    device: str = "cpu"
-    precision: str = "auto"
-    engine: str = "auto"
     start_s: float = 0.0
     duration_s: float = 8.0
     scores: str = "quick"
@@ -99,7 +95,7 @@ def make_page(job: ListenJob, progress: Progress = lambda _: None) -> PageResult
     if len(sources) > RECORDINGS_MAX:
         raise UsageError(f"{len(sources)} recordings are too many for a page: give {RECORDINGS_MAX} at most")
     with open_atomic(job.target, overwrite=job.force) as file:
-        model = load(job.model, job.weights, job.device, job.precision, job.engine)
+        model = load(job.model, *job.how)
         maker = _Maker(model, levels, peers, keys)
         recordings = []
         for source in sources:

@@ -12,6 +12,7 @@ from statistics import fmean, stdev
 
 from codectool.errors import DataError, UsageError
 from codectool.files.inputs import open_file
+from codectool.quality.text_table import aligned
 
 COLUMNS = ("page", "listener", "test", "recording", "trial", "condition", "kbps", "value")
 REFERENCE = "Original"
@@ -106,7 +107,7 @@ def _blind_table(ratings: Sequence[Rating]) -> str:
     listeners = len({one.listener for one in kept})
     recordings = len({(one.page, one.recording) for one in kept})
     head = f"Blind test: {listeners} listeners, {recordings} recordings"
-    return "\n".join([head, *_laid_out(lines), *([note] if left_out else [])])
+    return "\n".join([head, *aligned(lines), *([note] if left_out else [])])
 
 
 def _abx_table(ratings: Sequence[Rating]) -> str:
@@ -120,24 +121,11 @@ def _abx_table(ratings: Sequence[Rating]) -> str:
         share = f"{100 * right / rounds:.0f} %"
         chance = f"{guessing_probability(right, rounds):.4f}"
         lines.append([pair, str(rounds), share, f"{100 * low:3.0f} to {100 * high:3.0f} %", chance])
-    return "\n".join([f"ABX: {len({one.listener for one in ratings})} listeners", *_laid_out(lines)])
+    return "\n".join([f"ABX: {len({one.listener for one in ratings})} listeners", *aligned(lines)])
 
 
 def _named(names: Iterable[str]) -> str:
     return ", ".join(sorted("".join(c for c in name if c.isprintable()) for name in names))
-
-
-def _laid_out(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Pad the cells to columns: the first to the left, the others to the right."""
-    clean = [["".join(c for c in cell if c.isprintable()) for cell in line] for line in lines]
-    widths = [max(map(len, column)) for column in zip(*clean, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in clean
-    ]
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:

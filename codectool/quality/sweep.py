@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeAlias
 
 import soundfile
 
+from codectool.engines.processes import ProcessPool
 from codectool.errors import CodecError, UsageError, WeightsError
 from codectool.quality.codecs import Codec
 from codectool.quality.metrics import Scores, score
@@ -22,9 +19,6 @@ from codectool.quality.report import Failure
 from codectool.quality.signals import Pair, Recording, read_mono, read_pair, resample
 from codectool.quality.sources import Source
 from codectool.quality.table import Measurement
-
-Task = TypeVar("Task")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -46,6 +40,12 @@ class CodecPoint:
     rate_bps: int
     metrics: tuple[str, ...]
     reference_rate_hz: int | None = None
+
+
+Point: TypeAlias = PairPoint | CodecPoint
+Work: TypeAlias = Callable[[Any], Measurement | Failure]  # of the one or the other kind of point
+_Numbered: TypeAlias = tuple[int, Point]
+_Result: TypeAlias = Measurement | Failure | CodecError
 
 
 def measure_pair(point: PairPoint) -> Measurement | Failure:
@@ -98,7 +98,9 @@ def measure_codec(point: CodecPoint) -> Measurement | Failure:
     )
 
 
-def _name(point: CodecPoint) -> str:
+def _name(point: Point) -> str:
+    if isinstance(point, PairPoint):
+        return point.source.name
     return f"{point.source.name} ({point.codec.name}, {point.rate_bps / 1000:g} kbps)"
 
 
@@ -117,29 +119,44 @@ def _at_rate(recording: Recording, rate_hz: int | None) -> Recording:
     return replace(recording, signal=resample(recording.signal, recording.rate_hz, rate_hz), rate_hz=rate_hz)
 
 
-def run_all(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
-    """Do every task, on `jobs` processes, and yield the results in the order of the tasks."""
-    with _mapper(min(jobs, len(tasks))) as mapper:
-        try:
-            yield from mapper(work, tasks)
-        except BrokenProcessPool as error:
-            raise CodecError(
-                "a process was killed, perhaps for want of memory; fewer `jobs` need less"
-            ) from error
+def run_all(work: Work, points: Sequence[Point], jobs: int) -> Iterator[Measurement | Failure]:
+    """Measure every point, on `jobs` processes, and yield the results in the order of the points.
 
-
-@contextmanager
-def _mapper(jobs: int) -> Iterator[Callable[[Callable[[Task], Result], Iterable[Task]], Iterator[Result]]]:
-    if jobs <= 1:
-        yield map
+    A process that is killed costs one point. What `work` raises is raised.
+    """
+    if min(jobs, len(points)) <= 1:
+        yield from map(work, points)
         return
-    context = multiprocessing.get_context("spawn")  # a fork would inherit the threads of numerical libraries
-    pool = ProcessPoolExecutor(jobs, context, initializer=_leave_interrupt_to_parent)
-    try:
-        yield pool.map
-    finally:
-        pool.shutdown(cancel_futures=True)
+    early: dict[int, _Result] = {}  # by number, results that came before their turn
+    chunks = [((number, point),) for number, point in enumerate(points)]
+    with (
+        tempfile.TemporaryDirectory(prefix="codec-eval-") as folder,  # also when processes are cut short
+        ProcessPool(min(jobs, len(points)), partial(_serve, work, folder), _lost) as pool,
+    ):
+        wanted = 0
+        for (number, _), result in pool.results(chunks):
+            early[number] = result
+            while wanted in early:
+                result = early.pop(wanted)
+                if isinstance(result, CodecError):
+                    raise result
+                yield result
+                wanted += 1
 
 
-def _leave_interrupt_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _serve(work: Work, folder: str, _: object) -> Callable[[tuple[_Numbered, ...]], Iterator[_Result]]:
+    """Return what does the points that a process is given; an error is a result that the parent raises."""
+    tempfile.tempdir = folder
+
+    def result_of(numbered: _Numbered) -> _Result:
+        try:
+            return work(numbered[1])
+        except CodecError as error:
+            return error
+
+    return lambda chunk: map(result_of, chunk)
+
+
+def _lost(numbered: _Numbered, died: str) -> _Result:
+    reason = f"its process {died}, perhaps for want of memory; fewer `jobs` need less"
+    return Failure(_name(numbered[1]), CodecError(reason))

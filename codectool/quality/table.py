@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from codectool.quality.metrics import METRICS, Metric, Scores
+from codectool.quality.text_table import aligned
 
 KNOWN_KINDS = ("speech", "music", "other")  # in this order, others after them
 
@@ -96,14 +97,7 @@ def layout(rows: Sequence[Row]) -> str:
         cells = ([row.codec, *rates] if with_codec else []) + [row.kind, str(row.files)]
         lines.append(cells + [_cell(metric, row) for metric in metrics])
     left = {head.index(name) for name in ("codec", "kind") if name in head}
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if place in left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    return "\n".join(aligned(lines, left))
 
 
 def _kbps(rate_bps: float | None, digits: int) -> str:

@@ -1,7 +1,7 @@
-"""Several short recordings encoded side by side, each as if it were alone.
+"""Several short recordings encoded side by side, each with the codes that it has alone.
 
-A pass through the network has a cost of its own, for reading its weights and starting its operations: 1.6 ms
-on an AMD EPYC, a fifth of what 3 s of audio take in all. Recordings in one pass share it.
+Every pass through the network has a cost of its own, for reading the weights and starting the operations. It
+is 1.6 ms on an AMD EPYC, a fifth of what 3 s of audio take in all. Recordings in one pass share this cost.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PADDED_SHARE = 0.05  # of a shorter one may be silence to fill it up, which cost
 
 @dataclass(frozen=True)
 class Clip:
-    """A whole recording `[channels, samples]` at the model's rate, to be coded with so many levels."""
+    """A whole recording `[channels, samples]` at the model's rate, and how many levels to code it with."""
 
     model: LoadedModel
     audio: Block
@@ -31,18 +31,19 @@ class Clip:
 
     @property
     def frames(self) -> int:
-        """Frames that it is coded in."""
+        """The number of frames of its codes."""
         return self.model.encoder.frames_for(self.audio.shape[1])
 
     def encode_alone(self) -> Codes:
-        """Return its codes, uint16 `[levels, frames]`, by a session of its own."""
+        """Return its codes, uint16 `[levels, frames]`, from a session of its own."""
         return EncoderSession(self.model, self.levels, self.block_frames).finish(self.audio)
 
 
 def encode_clips(clips: Sequence[Clip]) -> list[Codes | None]:
-    """Return for each clip the codes, uint16 `[levels, frames]`, that its session alone would give.
+    """Return the codes of each clip, uint16 `[levels, frames]`, the same as its own session would give.
 
-    Clips of one model, the same levels and similar length share a pass. A clip that shares none gets None.
+    Clips of one model, with the same levels and similar lengths, share a pass. The result of a clip that
+    shares none is None.
     """
     codes: dict[int, Codes] = {}
     for group in _groups(clips):

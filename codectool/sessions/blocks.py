@@ -1,8 +1,8 @@
-"""One stream through a network in blocks: one after another, or in runs side by side, with the same result.
+"""One stream through a network in blocks: in turn, or several at once, with the same result.
 
-Float sums may depend on the shape of a product and on the number of threads, so every block is computed on
-one thread, and only blocks of a fixed grid are computed at all. Neighbours are computed together, which is
-faster, where the engine says that this gives the same bits.
+Float sums may depend on the shape of a product and on the number of threads. So every block is computed on
+one thread, and the blocks of a stream always begin at the same places. Neighbours are computed together,
+which is faster, where the engine says that this gives the same bits.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ Step: TypeAlias = Callable[[Any, State], tuple[Any, State]]
 
 @dataclass(frozen=True)
 class Grid:
-    """How a stream is cut for one network, in input steps.
+    """How one network cuts a stream into blocks, counted in input steps.
 
-    Blocks have `block` steps, or the last of a stream fewer; up to `joined` of them are computed together.
-    Where the network's reach is bounded, up to `threads` runs go side by side: each is started early enough
-    to be in the state that the blocks before it would have left, and what comes of that is dropped.
+    A block has `block` steps, the last of a stream fewer. Up to `joined` blocks are computed together. A
+    network of bounded reach is run over up to `threads` parts of the stream at once. Each part begins early
+    enough to reach the state that the blocks before it would have left, and the output of those early steps
+    is dropped.
     """
 
     block: int
@@ -42,7 +43,7 @@ class Grid:
     start: State  # of a new stream
 
     def run(self, step: Step, x: Array, state: State) -> tuple[list[Array], State]:
-        """Return what a step makes of `x`, `[..., steps]`, along its last dimension, and the next state."""
+        """Run `step` over `x`, `[..., steps]`; return the outputs of all blocks, and the next state."""
         blocks = x.shape[-1] // self.block
         if self.reach is None:
             return self._run(step, x, state)

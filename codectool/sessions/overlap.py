@@ -15,7 +15,7 @@ from codectool.audio.pcm import Block
 
 @dataclass(frozen=True)
 class Overlap:
-    """What is held between two segments: sums `[channels, samples]` and the weights `[samples]` in them."""
+    """What is kept between segments: weighted sums `[channels, samples]` and their weights `[samples]`."""
 
     triangle: npt.NDArray[np.float32]  # over the first segment, from which all weights are taken
     held: Block
@@ -23,17 +23,18 @@ class Overlap:
 
 
 class OverlapAdd:
-    """Joins segments `[channels, samples]`, each beginning `stride` samples after the one before.
+    """Joins segments `[channels, samples]`, each of which begins `stride` samples after the one before.
 
-    A sample in several segments is their mean, weighted by a triangle over the first segment's length.
-    No segment is longer than the first. The state is a value; before the first segment it is None.
+    A sample that several segments hold becomes their weighted mean; the weights are a triangle over the
+    length of the first segment. No segment is longer than the first. The state is a value, None before the
+    first segment.
     """
 
     def __init__(self, stride: int) -> None:
         self.stride = stride
 
     def step(self, segment: Block, state: Overlap | None) -> tuple[Block, Overlap]:
-        """Take the next segment; return what no later one covers, and the next state."""
+        """Take the next segment; return the samples that no later segment changes, and the next state."""
         length = segment.shape[1]
         if state is None:
             state = Overlap(_triangle(length), segment[:, :0], np.zeros(0, np.float32))
@@ -44,7 +45,7 @@ class OverlapAdd:
         return ready, Overlap(state.triangle, total[:, self.stride :], total_weight[self.stride :])
 
     def finish(self, state: Overlap | None) -> Block | None:
-        """Return what is left after the last segment; None if there was none."""
+        """Return the samples that are left after the last segment, None if there was no segment."""
         return None if state is None else state.held / state.held_weight
 
 

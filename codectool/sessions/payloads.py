@@ -1,7 +1,7 @@
 """One interface for everything that codes a recording: payloads, as packets carry them, in and out.
 
-A payload holds the codes of all streams of a recording, and of a segment its scale. So the loops above know
-neither segments nor how many streams there are.
+A payload holds the codes of all streams of a recording, and the scale of a segment. So the loops above know
+neither segments nor the number of streams.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from codectool.sessions.streaming import DecoderSession, EncoderSession
 
 @dataclass(frozen=True)
 class Payload:
-    """Codes `[streams, levels, frames]`, with the scale of a segment; a whole segment, or any frames."""
+    """Codes `[streams, levels, frames]`, and the scale where they are a segment.
+
+    They are a whole segment of a model that codes in segments, and any number of frames of another.
+    """
 
     codes: Codes
     scale: float | None = None
@@ -30,11 +33,11 @@ class PayloadEncoder(Protocol):
     """Encodes a recording `[streams * channels, samples]` at the model's rate."""
 
     def push(self, block: Block) -> list[Payload]:
-        """Take any number of samples; give what they complete."""
+        """Take any number of samples `[streams * channels, samples]`; return the payloads they complete."""
         ...
 
     def finish(self, last: Block | None = None) -> list[Payload]:
-        """End the recording, with its last samples, and give what is left."""
+        """Take the last samples, if any, and end the recording; return the payloads that are left."""
         ...
 
 
@@ -42,39 +45,44 @@ class PayloadDecoder(Protocol):
     """Decodes a recording to audio `[streams * channels, samples]` at the model's rate."""
 
     def push(self, payload: Payload) -> Block:
-        """Take the next payload; give the audio that is ready."""
+        """Take the next payload; return the audio `[streams * channels, samples]` that is ready."""
         ...
 
     def conceal(self, frames: int | None) -> tuple[Block, int]:
-        """Take so many frames for lost, None for an unknown number at the end.
+        """Note that the next `frames` frames are lost; None means an unknown number, to the end.
 
-        Give the sound that ends there, and how many samples of silence keep the place of the rest.
+        Returns the audio `[streams * channels, samples]` in which the sound ends, and the number of samples
+        of silence that stand for the rest of what was lost.
         """
         ...
 
     def finish(self) -> Block:
-        """End the recording and give its last audio."""
+        """End the recording; return its last audio `[streams * channels, samples]`."""
         ...
 
 
 def payload_encoder(
     model: LoadedModel, levels: int, streams: int = 1, block_frames: int | None = None
 ) -> PayloadEncoder:
-    """Return what encodes a recording with a model: by segments if it codes so, else stream by stream."""
+    """Return an encoder of a recording.
+
+    It codes in segments if the model does so, and otherwise each stream by itself, in blocks of
+    `block_frames` (None: the model's usual).
+    """
     if model.segments is not None:
         return SegmentPayloads(model, levels)
     return StreamPayloads([EncoderSession(model, levels, block_frames) for _ in range(streams)])
 
 
 def payload_decoder(model: LoadedModel, streams: int = 1, block_frames: int | None = None) -> PayloadDecoder:
-    """Return what decodes a recording of a model."""
+    """Return a decoder of a recording; the arguments are as for `payload_encoder`."""
     if model.segments is not None:
         return SegmentSound(model)
     return StreamSound([DecoderSession(model, block_frames) for _ in range(streams)])
 
 
 class StreamPayloads:
-    """Encodes each stream of a recording by a session of its own."""
+    """Encodes a recording of a model that streams: each stream by a session of its own."""
 
     def __init__(self, sessions: list[EncoderSession]) -> None:
         self._sessions = sessions
@@ -96,7 +104,7 @@ class StreamPayloads:
 
 
 class StreamSound:
-    """Decodes each stream of a recording by a session of its own."""
+    """Decodes a recording of a model that streams: each stream by a session of its own."""
 
     def __init__(self, sessions: list[DecoderSession]) -> None:
         self._sessions = sessions
@@ -115,7 +123,7 @@ class StreamSound:
 
 
 class SegmentPayloads:
-    """Encodes a recording by segments."""
+    """Encodes a recording of a model that codes in segments."""
 
     def __init__(self, model: LoadedModel, levels: int) -> None:
         self._session = SegmentEncoderSession(model, levels)
@@ -132,7 +140,7 @@ class SegmentPayloads:
 
 
 class SegmentSound:
-    """Decodes a recording by segments."""
+    """Decodes a recording of a model that codes in segments."""
 
     def __init__(self, model: LoadedModel) -> None:
         self._session = SegmentDecoderSession(model)

@@ -1,7 +1,7 @@
-"""One stream of a model that codes in segments, each with the loudness it had: several channels at once.
+"""One stream of a model that codes in segments, several channels at once.
 
-Segments overlap, and count from the stream's start: the same audio gives the same codes in whatever pieces it
-is pushed.
+Segments overlap, and each has a scale, which is its loudness. They are counted from the stream's start, so
+that the same audio gives the same codes in whatever pieces it is pushed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from codectool.sessions.overlap import Overlap, OverlapAdd
 
 @dataclass(frozen=True)
 class Segment:
-    """Codes `[levels, frames]`, and the scale: the factor of the audio that they are decoded to."""
+    """Codes `[levels, frames]` of one segment, and the scale by which its decoded audio is multiplied."""
 
     codes: Codes
     scale: float
 
 
 class SegmentEncoderSession:
-    """Encodes one stream of audio `[channels, samples]` at the model's rate to segments."""
+    """Encodes one stream of audio `[channels, samples]`, at the model's rate, to segments."""
 
     def __init__(self, model: LoadedModel, levels: int) -> None:
         model.entry.check_levels(levels)
@@ -40,7 +40,7 @@ class SegmentEncoderSession:
         self._held = np.zeros((self.model.entry.channels, 0), np.float32)
 
     def push(self, block: Block) -> list[Segment]:
-        """Take any number of samples; give the segments they fill."""
+        """Take any number of samples; return the segments they fill."""
         self._held = np.concatenate((self._held, block), axis=1)
         segments = []
         while self._held.shape[1] >= self._segment_samples:
@@ -48,7 +48,7 @@ class SegmentEncoderSession:
         return segments
 
     def finish(self, last: Block | None = None) -> list[Segment]:
-        """End the stream and give its last segments, of which one or two are shorter."""
+        """End the stream; return its last segments, one or two of which are shorter."""
         segments = [] if last is None else self.push(last)
         while self._held.shape[1]:
             segments.append(self._next())
@@ -75,16 +75,16 @@ class SegmentDecoderSession:
         self._state: Overlap | None = None
 
     def push(self, segment: Segment) -> Block:
-        """Take the next segment; give the audio that no later one changes."""
+        """Take the next segment; return the audio that no later segment changes."""
         return self._add(self._network.decode_segment(segment.codes, segment.scale))
 
     def conceal(self) -> Block:
-        """Take the next segment for lost: silence is put in its place."""
+        """Put silence in the place of the next segment, which is lost; return the audio that is ready."""
         samples = self._segment_samples if self._state is None else len(self._state.triangle)  # as the first
         return self._add(np.zeros((self.model.entry.channels, samples), np.float32))
 
     def finish(self) -> Block:
-        """End the stream and give its last audio: in all, up to a hop more than was encoded."""
+        """End the stream; return its last audio. In all it is up to a hop longer than what was encoded."""
         rest = self._overlap.finish(self._state)
         self.reset()
         return np.zeros((self.model.entry.channels, 0), np.float32) if rest is None else rest

@@ -1,9 +1,9 @@
-"""One stream being encoded or decoded: the only owners of changing state.
+"""One stream being encoded or decoded; its session owns the only state that changes.
 
-The same audio gives the same codes in whatever pieces it is pushed: the network runs over blocks of one fixed
-number of frames, counted from the stream's start, and what is left at its end is filled up to whole steps, or
-given to the network's own finish where it does not end as if silence followed. `sessions.blocks` says how
-several blocks are computed together or side by side to the same result.
+The network runs over blocks of one fixed number of frames, counted from the stream's start. So the same audio
+gives the same codes in whatever pieces it is pushed. What is left at the end is filled up with zeros to whole
+steps; a network that needs to know where the audio ends gets it in its own `finish` instead.
+`sessions.blocks` says how several blocks are computed at once, with the same result.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ FADE_S = 0.01  # sound fades over this long at the edges of lost audio
 
 
 class EncoderSession:
-    """Encodes one stream of audio `[channels, samples]` at the model's rate to codes `[levels, frames]`.
+    """Encodes one stream of audio `[channels, samples]`, at the model's rate, to codes `[levels, frames]`.
 
-    Codes come once a block of `block_frames` (None: a packet's) is full, and `latency_samples` later for a
-    model that looks ahead. A long push is encoded in `threads` parts at the same time (None: as many as there
-    are cores). ValueError for levels that the model has not.
+    Codes come when a block of `block_frames` frames is full (None: as many as a packet has). A model that
+    looks ahead gives them `latency_samples` samples later. A long push is encoded in up to `threads` parts at
+    once (None: one a core). ValueError for levels that the model does not have.
     """
 
     def __init__(
@@ -68,14 +68,15 @@ class EncoderSession:
         self._given_frames = 0
 
     def push(self, block: Block) -> Codes:
-        """Take any number of samples; give the codes, uint16 `[levels, frames]`, of the blocks they fill."""
+        """Take any samples; return the codes, uint16 `[levels, frames]`, of the blocks they fill."""
         self._count(block)
         return self._encode(self._framer.push(block))
 
     def finish(self, last: Block | None = None) -> Codes:
-        """End the stream and give its last codes; in all, the network's `frames_for(samples)` frames.
+        """End the stream, with its last samples if any; return its last codes, uint16 `[levels, frames]`.
 
-        Audio given here is encoded together with what is held back, which costs less than pushing it before.
+        A stream of n samples has the network's `frames_for(n)` frames in all. Audio that is given here is
+        encoded together with what is held back, which costs less than pushing it before.
         """
         channels, hop_samples = self.model.entry.channels, self.model.entry.hop_samples
         last = np.zeros((channels, 0), np.float32) if last is None else last
@@ -117,8 +118,9 @@ class EncoderSession:
 class DecoderSession:
     """Decodes one stream of codes `[levels, frames]` to audio `[channels, samples]` at the model's rate.
 
-    The audio begins with the first encoded sample; `latency_samples` is how far it lags the codes beyond the
-    block. A long push is decoded in `threads` parts at the same time (None: as many as there are cores).
+    The audio begins with the first encoded sample. It lags the codes by `latency_samples` samples, and by the
+    time that a block takes to fill. A long push is decoded in up to `threads` parts at once (None: one a
+    core).
     """
 
     def __init__(
@@ -147,7 +149,7 @@ class DecoderSession:
         self._last_frame: Codes | None = None
 
     def push(self, codes: Codes) -> Block:
-        """Take any number of frames, uint16 `[levels, frames]`; give the audio of the blocks they fill."""
+        """Take any number of frames, uint16 `[levels, frames]`; return the audio of the blocks they fill."""
         if codes.shape[1]:
             self._last_frame = codes[:, -1:]
         self._waiting.append(codes)
@@ -158,17 +160,17 @@ class DecoderSession:
         return self._decode(joined[:, :whole_frames])
 
     def finish(self) -> Block:
-        """End the stream and give its last audio: in all, a hop for each frame, less the latency."""
+        """End the stream; return its last audio. In all it has a hop for each frame, less the latency."""
         waiting = self._waiting
         audio = self._decode(np.concatenate(waiting, axis=1), ends=True) if waiting else self._no_audio()
         self.reset()
         return audio
 
     def conceal(self) -> Block:
-        """Say that the next frames are lost; give what was waiting, and one hop in which the sound fades out.
+        """Note that the next frames are lost; return the audio that was waiting, and a hop that fades out.
 
-        For n lost frames the caller puts n - 1 hops of silence after it. The stream then starts anew, and
-        the overlap of the synthesis fades it in over a hop.
+        For n lost frames the caller adds n - 1 hops of silence. The stream then begins anew, and the
+        synthesis fades it in over a hop.
         """
         hop_samples = self.model.entry.hop_samples
         if self._last_frame is None:  # nothing was heard yet, and the latency takes the place of the hop

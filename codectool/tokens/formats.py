@@ -9,10 +9,18 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from codectool.errors import DataError, UsageError
-from codectool.tokens.json_formats import read_jsonl, write_jsonl, write_npy
+from codectool.files.outputs import part_path
+from codectool.tokens.json_formats import npy_in, read_jsonl, write_jsonl, write_npy
 from codectool.tokens.parquet_format import pyarrow, read_parquet, write_parquet
 from codectool.tokens.records import Description, Record
-from codectool.tokens.tar_formats import read_shar, read_wds, write_shar, write_shar_with_cuts, write_wds
+from codectool.tokens.tar_formats import (
+    cuts_in,
+    read_shar,
+    read_wds,
+    write_shar,
+    write_shar_with_cuts,
+    write_wds,
+)
 
 Write: TypeAlias = Callable[[BinaryIO, Description, Iterable[Record], Path], None]
 Read: TypeAlias = Callable[[Path], "tuple[Description, Iterator[Record]]"]
@@ -27,6 +35,7 @@ class Format:
         pattern: the name of a shard, with its number.
         write: puts records into a file that becomes `target`, to which they may add files beside it.
         read: gives back the description and the records.
+        beside: gives the files in a folder that shards have put beside them.
         alone: every file of the folder must be a shard, so what is known of a run lies beside the folder.
         keeps_failed: a record without codes has a place too.
     """
@@ -35,9 +44,17 @@ class Format:
     pattern: str
     write: Write
     read: Read
+    beside: Callable[[Path], Iterable[Path]] = lambda folder: ()
     alone: bool = False
     keeps_failed: bool = False
     check: Callable[[], object] = lambda: None  # raises UsageError where something is not installed
+
+    def files(self, folder: Path) -> Iterator[Path]:
+        """Yield all files of such shards in a folder, also those that a kill left unfinished."""
+        glob = self.pattern.replace("{:06}", "[0-9]" * 6 + "*")
+        yield from folder.glob(glob)
+        yield from folder.glob(part_path(folder / glob).name)
+        yield from self.beside(folder)
 
 
 FORMATS = {
@@ -45,12 +62,15 @@ FORMATS = {
     for each in (
         Format("wds", "shard-{:06}.tar", write_wds, read_wds),
         Format("parquet", "shard-{:06}.parquet", write_parquet, read_parquet, check=pyarrow),
-        Format("shar", "codes.{:06}.tar", write_shar_with_cuts, read_shar, alone=True),
+        Format("shar", "codes.{:06}.tar", write_shar_with_cuts, read_shar, cuts_in, alone=True),
         Format("jsonl", "shard-{:06}.jsonl", write_jsonl, read_jsonl),
-        Format("npy", "npy-{:06}.jsonl", write_npy, read_jsonl),
+        Format("npy", "npy-{:06}.jsonl", write_npy, read_jsonl, npy_in),
     )
 }
-BESIDE_CUTS = Format("shar", "codes.{:06}.tar", write_shar, read_shar, alone=True, keeps_failed=True)
+BESIDE_CUTS = Format(
+    "shar beside cuts", "codes.{:06}.tar", write_shar, read_shar, alone=True, keeps_failed=True
+)
+WRITTEN = {**FORMATS, BESIDE_CUTS.name: BESIDE_CUTS}  # as data sets say what they are
 DEFAULT_FORMAT = "wds"
 
 

@@ -11,7 +11,7 @@ from codectool.models.registry import DEFAULT_MODEL, find
 from codectool.tokens.formats import BESIDE_CUTS, DEFAULT_FORMAT, Format, format_of
 from codectool.tokens.inputs import find_inputs
 from codectool.tokens.shar_input import is_shar, shar_shards
-from codectool.tokens.shards import Shard, plan_shards
+from codectool.tokens.shards import Shard, plan_shards, with_own_keys
 
 SHARD_ITEMS = 1000
 
@@ -68,16 +68,21 @@ class TokenizeJob:
     def shards(self) -> Iterator[Shard]:
         """Yield all shards of the data set, of this part and of others."""
         if is_shar(self.source):
-            yield from shar_shards(self.source, self.format.pattern)
+            planned = shar_shards(self.source, self.format.pattern)
         else:
             inputs = find_inputs(self.source, self.keep_paths)
-            yield from plan_shards(inputs, self.format.pattern, self.shard_items)
+            planned = plan_shards(inputs, self.format.pattern, self.shard_items)
+        return with_own_keys(planned)
 
     def check(self) -> None:
         """Raise UsageError for what cannot be asked."""
         number, count = self.part
         if not 0 <= number < count:
             raise UsageError(f"part {number} of {count}: parts count from 0")
+        if count > 1 and self.overwrite:
+            raise UsageError(
+                f"{self.target}: parts would remove each other's shards: remove the folder first"
+            )
         if self.shard_items < 1 or self.workers < 1:
             raise UsageError("a shard needs 1 recording, and the work 1 process, at least")
         source, target = Path(self.source).resolve(), Path(self.target).resolve()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -55,6 +56,14 @@ def read_jsonl(path: Path) -> tuple[Description, Iterator[Record]]:
     except (DataError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: its first line does not say how its codes were made") from error
     return description, _records(path, description.levels)
+
+
+def npy_in(folder: Path) -> Iterator[Path]:
+    """Yield the .npy files that lines in a folder name; of a damaged shard those before the damage."""
+    for shard in folder.glob("npy-*.jsonl"):
+        with suppress(DataError, ValueError, KeyError, TypeError), open_input(shard) as file:
+            for line in file:
+                yield _inside(folder, json.loads(line)[CODES_PATH])
 
 
 def _write_lines(output: BinaryIO, description: Description, rows: Iterable[dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol
 
+from codectool.engines.kernel_caches import bound_kernel_caches
 from codectool.engines.threads import THREADS_VARIABLE
 from codectool.errors import CodecError, UsageError
 from codectool.models.loading import load
@@ -22,6 +23,7 @@ from codectool.tokens.encoding import describe
 from codectool.tokens.jobs import TokenizeJob
 from codectool.tokens.records import Description
 from codectool.tokens.shards import Shard, Written, write_shard
+from codectool.tokens.state import State
 
 
 class Runner(Protocol):
@@ -43,12 +45,14 @@ def describe_job(job: TokenizeJob) -> Description:
 
 
 def work(job: TokenizeJob, description: Description, shard: Shard) -> Written:
-    """Write one shard; UsageError if the model here is not as described."""
+    """Write one shard, and then what is known of it; UsageError if the model here is not as described."""
     found = describe_job(job)
     if found != description:
         raise UsageError(f"the model here is {found.facts()}, not {description.facts()}")
     model = _load(job.model, job.weights, job.device, job.precision, job.engine)
-    return write_shard(shard, Path(job.target), job.format, model, description)
+    written = write_shard(shard, Path(job.target), job.format, model, description)
+    State(Path(job.target), job.format).keep(written)
+    return written
 
 
 @lru_cache(maxsize=1)
@@ -109,6 +113,7 @@ class InProcesses:
 def _prepare() -> None:
     """Make a worker compute on one thread, leave Ctrl-C to its parent, and end with it."""
     os.environ[THREADS_VARIABLE] = "1"  # read when torch is imported
+    bound_kernel_caches()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from codectool.engines.kernel_caches import bound_kernel_caches
 from codectool.errors import UsageError
 from codectool.tokens.items import Input
 from codectool.tokens.jobs import TokenizeJob
@@ -23,6 +24,7 @@ class WriteShard:
     """An actor that writes the shards it is given, with one model."""
 
     def __init__(self, job: TokenizeJob, description: Description) -> None:
+        bound_kernel_caches()
         self._job = job
         self._description = description
 

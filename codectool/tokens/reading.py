@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from codectool.errors import FileError
+from codectool.files.inputs import open_input
 from codectool.tokens.formats import FORMATS, format_of_shard, state_folder
 from codectool.tokens.layouts import laid_out, vocabulary_of
 from codectool.tokens.records import Description, Record
@@ -30,10 +32,17 @@ def shard_paths(source: str | Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     found = sorted({found for glob in GLOBS for found in path.glob(glob)})
-    found = [each for each in found if each.stat().st_size]  # of lines without any nothing is to be read
+    found = [each for each in found if not _is_empty(each)]
     if not found:
         raise FileError(f"{path}: holds no shards of tokens ({', '.join(GLOBS)})")
     return found
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether all recordings of a shard failed: it has no lines then, or is a tar file without members."""
+    with open_input(path) as file:
+        start = file.read(tarfile.BLOCKSIZE)
+    return not start.strip(b"\0")
 
 
 def open_shards(source: str | Path) -> Iterator[OpenShard]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from codectool.errors import UsageError
 from codectool.tokens.jobs import TokenizeJob
 from codectool.tokens.processes import InProcesses, InThisProcess, Runner
-from codectool.tokens.shards import Shard, State, Written
+from codectool.tokens.shards import Shard, Written
+from codectool.tokens.state import State
 
 
 @dataclass
@@ -64,7 +65,7 @@ def _run(job: TokenizeJob, tell: Tell, runner: Runner) -> Totals:
         raise UsageError(f"{job.source}: holds nothing to tokenize")
     description = runner.describe(job)
     state = State(Path(job.target), job.format)
-    facts = {"format": job.form, "shard_items": job.shard_items, "description": description.facts()}
+    facts = {"format": job.format.name, "shard_items": job.shard_items, "description": description.facts()}
     state.begin(facts, job.overwrite)
     totals = Totals()
 

@@ -11,6 +11,8 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,8 +30,8 @@ NOT_CODES = (ValueError, EOFError, OSError, SyntaxError, MemoryError)  # what nu
 
 def write_wds(output: BinaryIO, description: Description, records: Iterable[Record], target: Path) -> None:
     """Write `<key>.npy` and `<key>.json` for every record that has codes."""
-    with _archive(output, description) as archive:
-        for record in records:
+    with _archive(output, description, records) as (archive, left):
+        for record in left:
             if record.codes is not None:
                 name = member_name(record.key)
                 _add(archive, f"{name}.npy", _npy(record.codes, description))
@@ -47,8 +49,8 @@ def write_shar(output: BinaryIO, description: Description, records: Iterable[Rec
     A recording that failed has a place without data, as Lhotse wants it. Lhotse's manifest has no room for
     the exact length, which is a comment of the member.
     """
-    with _archive(output, description) as archive:
-        for record in records:
+    with _archive(output, description, records) as (archive, left):
+        for record in left:
             if record.codes is None:
                 _add(archive, f"{record.key}.nodata", b"")
                 _add(archive, f"{record.key}.nometa", b"")
@@ -73,6 +75,12 @@ def write_shar_with_cuts(
         write_shar(output, description, with_cuts(), target)
 
 
+def cuts_in(folder: Path) -> Iterator[Path]:
+    """Yield the cuts in a folder, also those that a kill left unfinished."""
+    yield from folder.glob("cuts.*.jsonl.gz")
+    yield from folder.glob(".cuts.*.jsonl.gz.part")
+
+
 def read_shar(path: Path) -> tuple[Description, Iterator[Record]]:
     """Return the description of `codes.N.tar`, and its records; recordings that failed are left out."""
 
@@ -89,9 +97,16 @@ def member_name(key: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
-def _archive(output: BinaryIO, description: Description) -> tarfile.TarFile:
-    comment = {COMMENT: json.dumps(description.facts(), sort_keys=True)}
-    return tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT, pax_headers=comment)
+@contextmanager
+def _archive(
+    output: BinaryIO, description: Description, records: Iterable[Record]
+) -> Iterator[tuple[tarfile.TarFile, Iterator[Record]]]:
+    """Give an archive, and the records for it; without any it is empty: tarfile reads no comment alone."""
+    left = iter(records)
+    first = list(islice(left, 1))
+    comment = {COMMENT: json.dumps(description.facts(), sort_keys=True)} if first else {}
+    with tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT, pax_headers=comment) as archive:
+        yield archive, chain(first, left)
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes, comment: Any = None) -> None:

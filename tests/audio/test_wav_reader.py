@@ -7,14 +7,14 @@ import pytest
 
 from codectool.audio.wav_reader import read_tags_after_data, read_wav_header
 from codectool.errors import CodecError, DataError
-from codectool.files.bytestream import ByteStream
+from codectool.files.byte_reader import ByteReader
 from tests.audio import fuzz_wav
 
 UNKNOWN_SIZES = [0, 0xFFFFFFFF, 0x7FFFF000, 0x7FFFF000 - 1, 0x7FFFFFFE, 0x80000000]
 
 
 def header_of(data, is_file):
-    stream = ByteStream(io.BytesIO(data), "in.wav", len(data) if is_file else None)
+    stream = ByteReader(io.BytesIO(data), "in.wav", len(data) if is_file else None)
     return read_wav_header(stream), stream
 
 
@@ -77,6 +77,16 @@ def test_sizes_that_were_never_filled_in_mean_to_the_end(size, riff_bytes, is_fi
     assert header.data_bytes is None
 
 
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_whole_size_is_believed_where_that_of_the_samples_is_missing(is_file, wav_bytes):
+    """Its writer knew how long the file is, and never filled in how much of it are samples."""
+    samples = b"\x80\xff" * 500  # not the name of a chunk
+    header, _ = header_of(wav_bytes(samples, data_bytes=0), is_file)
+    assert header.data_bytes == 1000
+    header, _ = header_of(wav_bytes(b"", data_bytes=0), is_file)
+    assert not header.data_bytes  # none, or as many as come
+
+
 def test_empty_wav_with_tags_behind_is_empty(wav_bytes):
     data = wav_bytes(b"", after=info_list(title=b"nothing"))
     for is_file in (True, False):
@@ -89,7 +99,7 @@ def test_empty_wav_with_tags_behind_is_empty(wav_bytes):
 @pytest.mark.parametrize("claimed", [0x7FFFF000, 0x90000000, 0xFFFFFF00])
 def test_huge_sizes_are_believed_when_the_file_is_as_long_as_it_says(claimed, wav_bytes):
     head = wav_bytes(b"", riff_bytes=claimed + 36, data_bytes=claimed)
-    header = read_wav_header(ByteStream(io.BytesIO(head), "in.wav", len(head) + claimed))
+    header = read_wav_header(ByteReader(io.BytesIO(head), "in.wav", len(head) + claimed))
     assert header.data_bytes == claimed
 
 

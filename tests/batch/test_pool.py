@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from codectool.batch import Status
-from codectool.batch.pool import Pool
-from codectool.batch.running import CHUNK_BYTES, _chunks
-from codectool.batch.worker import Chunk
+from codectool.batch.resume import remove_part
+from codectool.batch.running import CHUNK_BYTES, _chunks, _lost
+from codectool.batch.worker import Chunk, serve
+from codectool.engines.processes import ProcessPool
 from codectool.pipeline import DecodeJob, EncodeJob
 from tests.batch.conftest import RATE_HZ, write_noise
 
@@ -56,8 +57,8 @@ def test_of_a_hand_that_kills_its_worker_all_but_the_guilty_are_done(
     chunk = tuple(EncodeJob(f"{name}.wav", f"{name}.ecdc", weights=small_weights) for name in "abc")
     # the process that reads its job ends there and then, as one does that is killed
     deadly = Deadly("b.wav", "b.ecdc", weights=small_weights)
-    with Pool(1) as pool:
-        outcomes = list(pool.outcomes(iter([(chunk[0], deadly, chunk[2])])))
+    with ProcessPool(1, serve, _lost, lambda job: remove_part(job.target)) as pool:
+        outcomes = [outcome for _, outcome in pool.results([(chunk[0], deadly, chunk[2])])]
     assert {outcome.source: outcome.status for outcome in outcomes} == {
         "a.wav": Status.DONE,
         "b.wav": Status.FAILED,

@@ -11,6 +11,7 @@ import pytest
 
 from codectool.container import Writer, codes_of, open_reader
 from codectool.container.header import read_header
+from codectool.files.byte_reader import ByteReader
 from tests.cli.conftest import Ran
 
 Codec = Callable[..., Ran]
@@ -51,7 +52,7 @@ def test_a_file_of_more_levels_than_its_model_has_is_damaged_everywhere(
     codec: Codec, tokens: dict[str, np.ndarray]
 ) -> None:
     with Path("good.ecdc").open("rb") as stream:
-        header = replace(read_header(stream), levels=33)
+        header = replace(read_header(ByteReader(stream)), levels=33)
     with Path("false.ecdc").open("wb") as file:
         writer = Writer(file, header)
         writer.write_codes(np.zeros((1, 33, 11), np.int64))

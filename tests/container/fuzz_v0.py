@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from codectool.container import Audio, Event, HeaderV0, ReaderV0, WriterV0, codes_of, open_reader, scan
-from codectool.container.v0 import MAGIC, MODEL_NAMES, read_header_v0
+from codectool.container.v0 import MAGIC, MODEL_NAMES
 from codectool.errors import CodecError
 
 from .fuzz_container import LIMIT_BYTES, LIMIT_S, MUTATIONS, THOROUGH_EVERY, Watched, check_bounds, succeeds
-from .samples_v0 import Segments, ToyPredictor, make_codes_v0, make_file_v0
+from .samples_v0 import Segments, ToyPredictor, header_bytes_of, make_codes_v0, make_file_v0
 
 FILES_A_SAMPLE = 16
 TOY = ToyPredictor()
@@ -101,7 +101,7 @@ def check(data: bytes, thorough: bool) -> str:
         assert scan(io.BytesIO(data)).complete == (verdict == "read"), "verify differs"
         assert succeeds(lambda: codes_of(open_reader(io.BytesIO(data))) is not None) == (verdict == "read")
         if verdict == "read":
-            assert rewritten(events, reader.header) == data[read_header_v0(io.BytesIO(data))[1] :]
+            assert rewritten(events, reader.header) == data[header_bytes_of(data) :]
     assert time.process_time() - started_s < LIMIT_S, "it took too long"
     return verdict
 
@@ -134,7 +134,7 @@ def check_number(number: int) -> tuple[str, str]:
     if random_.random() < 0.3:
         return "forge", check(forge(random_), thorough)
     mutation = random_.choice(MUTATIONS[:-1])  # the last splices version 1 files
-    spared = read_header_v0(io.BytesIO(whole))[1] if random_.random() < 0.8 else 0
+    spared = header_bytes_of(whole) if random_.random() < 0.8 else 0
     if spared == len(whole):
         return "empty", check(whole, thorough)
     data = whole[:spared] + mutation(random_, whole[spared:])

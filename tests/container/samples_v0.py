@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from codectool.container import HeaderV0, Predictor, WriterV0
 from codectool.container.bits import Codes
+from codectool.container.v0 import read_header_v0
 from codectool.container.v0_arithmetic import RANGE_BITS, Bounds
+from codectool.files.byte_reader import ByteReader
 
 CODES = 1024
 
@@ -57,3 +59,10 @@ def make_file_v0(
     writer.finish(header.total_samples)
     assert writer.bytes_written == len(stream.getvalue())
     return stream.getvalue()
+
+
+def header_bytes_of(data: bytes) -> int:
+    """Return how long the header of a file is."""
+    source = ByteReader(io.BytesIO(data))
+    read_header_v0(source)
+    return source.position

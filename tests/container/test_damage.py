@@ -10,7 +10,7 @@ from codectool.container import Gap, Reader
 from codectool.container.packets import COUNTS, HEAD, SYNC, Flag
 from codectool.container.reader import FAILED_CHECKS_FACTOR, GAPS_KEPT
 from codectool.errors import DataError
-from codectool.files.lookahead import CHUNK_BYTES
+from codectool.files.byte_reader import CHUNK_BYTES
 
 from .samples import (
     Pipe,

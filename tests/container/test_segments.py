@@ -11,6 +11,7 @@ import pytest
 from codectool.container import Audio, Reader, Writer, read_header, scan
 from codectool.container.header import SCALE
 from codectool.errors import UsageError
+from codectool.files.byte_reader import ByteReader
 
 from .samples import Pipe, forge, lost, make_codes, make_header, make_segments, read
 
@@ -20,7 +21,7 @@ HEADER = make_header(frames_per_packet=10, scaled=True, original_rate_hz=24_000)
 def test_the_header_says_so() -> None:
     data = HEADER.to_bytes()
     assert data[6] == 2
-    assert read_header(io.BytesIO(data)) == HEADER
+    assert read_header(ByteReader(io.BytesIO(data))) == HEADER
     assert make_header().to_bytes()[6] == 0
 
 

@@ -13,11 +13,10 @@ import numpy.typing as npt
 import pytest
 
 from codectool.container import Audio, Gap, HeaderV0, ReaderV0, WriterV0, codes_of, open_reader, scan, trim
-from codectool.container.v0 import read_header_v0
 from codectool.errors import DataError, FileError, UsageError, WeightsError
 
 from .samples import Pipe, gaps_of
-from .samples_v0 import ToyPredictor, make_codes_v0, make_file_v0, make_scales
+from .samples_v0 import ToyPredictor, header_bytes_of, make_codes_v0, make_file_v0, make_scales
 
 TOY = ToyPredictor()
 MONO, STEREO = "encodec_24khz", "encodec_48khz"
@@ -106,7 +105,7 @@ def test_a_file_cut_anywhere_gives_all_before_the_cut(header: HeaderV0, toy: Toy
     segments = make_codes_v0(header)
     whole = np.concatenate(segments, axis=2)
     data = make_file_v0(header, segments, predictor=toy)
-    header_bytes = read_header_v0(io.BytesIO(data))[1]
+    header_bytes = header_bytes_of(data)
     for end in range(header_bytes):
         with pytest.raises(DataError, match=r"ends inside its header|not an|empty"):
             open_reader(io.BytesIO(data[:end]))
@@ -142,7 +141,7 @@ def test_bits_that_fill_a_byte_must_be_zero() -> None:
 def test_a_segment_with_an_impossible_scale_is_lost_alone(scale: float) -> None:
     header = HeaderV0(STEREO, 140_000, 4)
     data = bytearray(make_file_v0(header, make_codes_v0(header)))
-    place = read_header_v0(io.BytesIO(data))[1] + 4 + 150 * 4 * 10 // 8
+    place = header_bytes_of(data) + 4 + 150 * 4 * 10 // 8
     data[place : place + 4] = struct.pack(">f", scale)
     reader, codes = read(bytes(data))
     assert reader.gaps == [Gap(150, 150, f"the scale of a segment is {scale}")]
@@ -153,7 +152,7 @@ def test_damaged_bits_of_a_language_model_give_frames_or_end_the_file() -> None:
     header = HeaderV0(MONO, 20_000, 2)
     segments = make_codes_v0(header)
     data = make_file_v0(header, segments, predictor=TOY)
-    start = read_header_v0(io.BytesIO(data))[1]
+    start = header_bytes_of(data)
     for place in range(start, len(data)):
         _, codes = read(data[:place] + bytes([data[place] ^ 16]) + data[place + 1 :])
         before = max(0, 8 * (place - start) - 24) // (17 * header.levels)  # no code costs 17 bits

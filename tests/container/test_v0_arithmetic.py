@@ -8,7 +8,7 @@ import pytest
 
 from codectool.container.v0_arithmetic import RANGE_BITS, ArithmeticDecoder, ArithmeticEncoder, Bounds
 from codectool.errors import DataError
-from codectool.files.lookahead import ByteSource
+from codectool.files.byte_reader import ByteReader
 
 TOTAL = 2**RANGE_BITS
 
@@ -25,8 +25,8 @@ def coded(codes: list[int], bounds: list[Bounds]) -> bytes:
     return b"".join([encoder.push(*pair) for pair in zip(codes, bounds, strict=True)]) + encoder.finish()
 
 
-def decoded(data: bytes, bounds: list[Bounds]) -> tuple[list[int | None], ByteSource]:
-    source = ByteSource(io.BytesIO(data), 0)
+def decoded(data: bytes, bounds: list[Bounds]) -> tuple[list[int | None], ByteReader]:
+    source = ByteReader(io.BytesIO(data))
     decoder = ArithmeticDecoder(source)
     return [decoder.pull(each) for each in bounds], source
 

@@ -130,6 +130,12 @@ def test_choices_that_are_none_are_refused_on_any_device(device: str) -> None:
         load(DEFAULT_MODEL, SHIPPED, device, engine="abacus")
 
 
+def test_a_precision_that_a_device_does_not_have_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codectool.models.torch_loading._move", lambda *_: torch.device("cuda"))
+    with pytest.raises(UsageError, match="precision bfloat16 is for the CPU, not for cuda"):
+        load(DEFAULT_MODEL, SHIPPED, "cuda", "bfloat16")
+
+
 @pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
 def test_a_device_that_is_not_there_is_refused(device: str) -> None:
     with pytest.raises(UsageError, match=f"device '{device}': not usable here"):

@@ -17,7 +17,7 @@ from tests.small_models import codec_of
 from weights.recipe import train
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Clip, Corpus, decode_corpus, held_out_sources
-from weights.recipe.losses import EnvelopeDistance, MelDistance, mel_filters, relative_distance
+from weights.recipe.losses import EnvelopeDistance, MelLoss, mel_filters, relative_distance
 from weights.recipe.quantizer import QuantizerTraining, fit_levels, level_probabilities
 
 
@@ -69,7 +69,7 @@ def test_batches_are_of_training_audio_and_reproducible(corpus_files: tuple[Path
 def test_losses_are_zero_for_equal_audio_and_grow_with_noise() -> None:
     torch.manual_seed(0)
     audio = torch.randn(2, 12_000) * 0.1
-    mel, envelope = MelDistance(SAMPLE_RATE_HZ), EnvelopeDistance(SAMPLE_RATE_HZ)
+    mel, envelope = MelLoss(SAMPLE_RATE_HZ), EnvelopeDistance(SAMPLE_RATE_HZ)
     assert mel(audio, audio).item() == 0
     assert envelope(audio, audio).item() == pytest.approx(0, abs=1e-5)
     assert relative_distance(audio, audio).tolist() == [0, 0]

@@ -24,8 +24,11 @@ from tests.small_models import model_of
 SEGMENT_SAMPLES, STRIDE_SAMPLES, HOP_SAMPLES = 120, 108, 6
 
 
-@pytest.fixture(scope="module")
-def model() -> LoadedModel:
+NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+@pytest.fixture(scope="module", params=["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
+def model(request: pytest.FixtureRequest) -> LoadedModel:
     """A small stereo model, whose segments are 20 frames long and share 2."""
     torch.manual_seed(0)
     shape = {
@@ -50,7 +53,7 @@ def model() -> LoadedModel:
         segment_samples=SEGMENT_SAMPLES,
         segment_stride_samples=STRIDE_SAMPLES,
     )
-    return model_of(codec, entry)
+    return model_of(codec, entry, request.param)
 
 
 def noise(samples: int) -> Block:

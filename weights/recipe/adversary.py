@@ -22,7 +22,7 @@ COMPRESSION = 0.3  # exponent for magnitudes, as at the encoder's input
 MAGNITUDE_FLOOR = 1e-5
 SLOPE = 0.1  # of the leaky rectifier
 AGREEMENT_FLOOR = 1e-3
-SHARES = {"matching": 0.7, "adversarial": 0.5}  # lengths of their gradients beside the mel distance's
+SHARES = {"matching": 0.7, "adversarial": 0.5}  # lengths of their gradients beside the mel loss's
 NORM_DECAY = 0.99  # of the moving averages of gradient lengths
 WARM_UP_STEPS = 500  # until the discriminators' say is whole
 
@@ -105,7 +105,7 @@ class Discriminators(nn.Module):
 
 
 class Adversary:
-    """The discriminators with all that trains them, and the balance of their losses against the mel distance.
+    """The discriminators with all that trains them, and the balance of their losses against the mel loss.
 
     The gradient of each of the codec's losses here is brought to `SHARES` times the length of the mel
     distance's at the decoded audio, so that none drowns the others (after EnCodec, section 3.4).
@@ -131,7 +131,7 @@ class Adversary:
         return {"discriminator": loss.detach(), **self.discriminators.codec_losses(real, decoded)}
 
     def gradient(self, losses: Mapping[str, Tensor], decoded: Tensor) -> Tensor:
-        """Return the gradient at `decoded` of the mel distance and the adversary's two losses, balanced."""
+        """Return the gradient at `decoded` of the mel loss and the adversary's two losses, balanced."""
         gradients = {
             name: torch.autograd.grad(losses[name], decoded, retain_graph=name != "mel")[0]
             for name in ("adversarial", "matching", "mel")

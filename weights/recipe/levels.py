@@ -1,6 +1,6 @@
 """What each level of a model is worth: `python -m weights.recipe.levels WEIGHTS CLIPS_FOLDER`.
 
-For each number of levels the mean mel distance over the clips, and for each level how many of its codes are
+For each number of levels the mean mel loss over the clips, and for each level how many of its codes are
 in use, and their perplexity, on random segments of the training audio. Digital silence goes through as well.
 The table is written to weights/training/levels.csv.
 """
@@ -23,7 +23,7 @@ from codectool.audio.source import open_source
 from codectool.models.spectral import SpectralCodec
 from weights.recipe.data import SAMPLE_RATE_HZ, Corpus
 from weights.recipe.export import load_codec
-from weights.recipe.losses import MelDistance
+from weights.recipe.losses import MelLoss
 from weights.recipe.validation import decode, encode
 
 TABLE = Path(__file__).parents[1] / "training" / "levels.csv"
@@ -40,8 +40,8 @@ def clips(folder: Path) -> Iterator[Tensor]:
 
 
 def mel_by_levels(codec: SpectralCodec, folder: Path) -> list[float]:
-    """Return the mean mel distance over the clips with 1, 2, ... levels."""
-    mel = MelDistance(SAMPLE_RATE_HZ)
+    """Return the mean mel loss over the clips with 1, 2, ... levels."""
+    mel = MelLoss(SAMPLE_RATE_HZ)
     sums, count = [0.0] * codec.config.levels, 0
     for audio in clips(folder):
         codes = encode(codec, audio)

@@ -1,4 +1,4 @@
-"""Reconstruction losses: log-mel distances at several scales, band envelopes, a distance in time."""
+"""Reconstruction losses: log mel spectra at several scales, band envelopes, a distance in time."""
 
 from __future__ import annotations
 
@@ -38,8 +38,11 @@ def power_spectra(x: Tensor, window: Tensor, stride: int, fft_size: int | None =
     return spectrum.real.square() + spectrum.imag.square()
 
 
-class MelDistance(nn.Module):
-    """Mean absolute difference of natural-log mel spectra, averaged over the scales."""
+class MelLoss(nn.Module):
+    """Mean absolute difference of natural-log mel spectra `[batch, samples]`, averaged over the scales.
+
+    It is what training minimises; `codectool.quality.mel.mel_distance_db` is another measure, in dB.
+    """
 
     def __init__(self, sample_rate_hz: int) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from weights.recipe.losses import EnvelopeDistance, MelDistance, relative_distance
+from weights.recipe.losses import EnvelopeDistance, MelLoss, relative_distance
 from weights.recipe.texture import ContrastDistance, RepetitionDistance, RippleDistance, TextureDistance
 
 LOSS_WEIGHTS = {
@@ -28,7 +28,7 @@ class Objective(nn.Module):
         super().__init__()
         self.distances = nn.ModuleDict(
             {
-                "mel": MelDistance(sample_rate_hz),
+                "mel": MelLoss(sample_rate_hz),
                 "envelope": EnvelopeDistance(sample_rate_hz),
                 "texture": TextureDistance(sample_rate_hz),
                 "repetition": RepetitionDistance(sample_rate_hz),

@@ -1,6 +1,6 @@
 """Draw the logs of runs that followed each other: `python -m weights.recipe.plot OUT.png LOG.csv...`.
 
-Above, the mel distances on held-out audio at three rates by kind; below, the losses in training. Needs
+Above, the mel losses on held-out audio at three rates by kind; below, the losses in training. Needs
 matplotlib.
 """
 
@@ -51,7 +51,7 @@ def draw(series: Series, starts: list[int]) -> Figure:
             if points := series["held_out", f"{kind}_{levels}"]:
                 panel.plot(*zip(*points, strict=True), label=f"{levels * 0.75:g} kbps")
         panel.set_title(f"{kind}, held out")
-    panels[0].set_ylabel("mel distance")
+    panels[0].set_ylabel("mel loss")
     panels[0].legend()
     losses = [name for part, name in series if part == "train" and name != "gradient_norm"]
     rows = -(-len(losses) // LOSSES_A_ROW)

@@ -159,7 +159,7 @@ class Trainer:
         others = {name: loss for name, loss in losses.items() if name != "mel"}
         with self.autocast():
             losses |= self.adversary.learn(audio[judged], decoded[judged])
-        # a sum whose gradient at `decoded` is the balanced one, in which the mel distance weighs one
+        # a sum whose gradient at `decoded` is the balanced one, in which the mel loss weighs one
         balanced = (decoded * self.adversary.gradient(losses, decoded)).sum()
         return balanced + self.objective.total(others)
 

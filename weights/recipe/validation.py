@@ -39,7 +39,7 @@ def decoded_by_levels(model: SpectralCodec, originals: list[Tensor]) -> Iterator
 
 @torch.no_grad()
 def held_out_losses(model: SpectralCodec, objective: Objective, corpus: Corpus) -> dict[str, float]:
-    """Return mel distances on held-out audio, named by kind and number of levels, and `score`.
+    """Return mel losses on held-out audio, named by kind and number of levels, and `score`.
 
     The score, the lower the better, is the mean of the weighted losses over SCORED_LEVELS and over the kinds
     by their shares: what noise is like counts in it as it does in training.
