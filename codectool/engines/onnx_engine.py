@@ -19,7 +19,7 @@ from codectool.engines.network import AudioBatch, CodesBatch, State
 from codectool.errors import WeightsError
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, OrtValue
 
 Weights = Mapping[str, npt.NDArray[Any]]
 
@@ -32,11 +32,23 @@ class Graph:
         path: the ONNX file.
         facts: what a stream has to know, by the names of `EncoderNetwork` and `DecoderNetwork`.
         weights: the shapes of the tensors that the graph names.
+        axes: of those that it takes turned about, which of their axes it has, in order; others have one step.
+        biases: names of what it adds to products with the rows of a tensor, minus half their squared norms,
+            and the names of those tensors.
     """
 
     path: Path
     facts: Mapping[str, Any]
     weights: Mapping[str, list[int]]
+    axes: Mapping[str, list[int]]
+    biases: Mapping[str, str]
+
+    def arrays(self, tensors: Weights) -> dict[str, npt.NDArray[np.float32]]:
+        """Return what the graph names, float32 as it takes it, of the tensors of a weights file."""
+        arrays = {name: _turned(tensors[name], self.axes.get(name)) for name in self.weights}
+        for name, tensor in self.biases.items():
+            arrays[name] = np.einsum("...d,...d->...", arrays[tensor], arrays[tensor]) * np.float32(-0.5)
+        return arrays
 
 
 @dataclass(frozen=True)
@@ -53,12 +65,24 @@ def read_graphs(description: Path) -> Graphs:
     try:
         content = json.loads(description.read_text())
         halves = (
-            Graph(description.parent / half["file"], half["facts"], half["weights"])
+            Graph(
+                description.parent / half["file"],
+                *(half[part] for part in ("facts", "weights", "axes", "biases")),
+            )
             for half in (content["encoder"], content["decoder"])
         )
         return Graphs(content["config"], *halves)
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{description}: cannot be read ({error})") from error
+
+
+def _turned(tensor: npt.NDArray[Any], axes: list[int] | None) -> npt.NDArray[np.float32]:
+    if axes is None:
+        return tensor.astype(np.float32, copy=False)
+    others = [axis for axis in range(tensor.ndim) if axis not in axes]
+    shape = [tensor.shape[axis] for axis in axes]
+    turned: npt.NDArray[np.float32] = tensor.transpose(axes + others).astype(np.float32, order="C")
+    return turned.reshape(shape)
 
 
 class _Network:
@@ -68,13 +92,15 @@ class _Network:
         self._graph = graph
         self._weights = weights
         self._session: InferenceSession | None = None
+        self._values: dict[str, OrtValue] = {}  # weights, which the session uses where they are
         self._lock = Lock()  # runs side by side begin at the same time
 
     def run(self, inputs: dict[str, Any], state: State) -> tuple[Any, State]:
         """Return the output of one block, and the next state."""
         with self._lock:
             if self._session is None:
-                self._session = _load(self._graph, self._weights(self._graph))
+                self._values = _values(self._weights(self._graph))
+                self._session = _load(self._graph, self._values)
         inputs |= {f"state_{number}": array for number, array in enumerate(state)}
         output, *states = self._session.run(None, inputs)
         return output, tuple(states)
@@ -83,18 +109,26 @@ class _Network:
         return tuple(np.zeros((batch, *shape), np.float32) for shape in self._graph.facts["state_shapes"])
 
 
-def _load(graph: Graph, weights: Weights) -> InferenceSession:
+def _values(arrays: Weights) -> dict[str, OrtValue]:
+    from onnxruntime import OrtValue
+
+    return {name: OrtValue.ortvalue_from_numpy(array) for name, array in arrays.items()}
+
+
+def _load(graph: Graph, weights: Mapping[str, OrtValue]) -> InferenceSession:
+    """Return a session of a graph with these weights, which have to stay while it is in use."""
     import onnxruntime
     from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
-    options.add_external_initializers(list(weights), values)
+    # Graphs are made as they run fastest: looking for improvements would take longer than all else here.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    for name, value in weights.items():
+        options.add_initializer(name, value)
     try:
-        content = graph.path.read_bytes()
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(graph.path), options, providers=["CPUExecutionProvider"])
     except (OSError, Fail, InvalidGraph, InvalidProtobuf, NoSuchFile) as error:
         raise WeightsError(f"{graph.path}: cannot be loaded with these weights ({error})") from error
 

@@ -16,29 +16,25 @@ from typing import Any, Protocol
 import onnx
 import torch
 import torch.nn.functional as F
-from onnx import ModelProto, TensorProto
-from onnxscript import ir, optimizer
+from onnx import GraphProto, ModelProto, TensorProto
+from onnxscript import ir
 from torch import Tensor, nn
 
+from codectool.engines.onnx_forms import lay_out, simplify
 from codectool.nn.layer import Layer, State
 from codectool.nn.quantizer import ResidualVectorQuantizer
 
 OPSET, IR_VERSION = 20, 10  # which ONNX Runtime reads since 1.18
 TRACED_STEPS, TRACED_STREAMS = 5, 2  # what is one while tracing would always be one
-STORED_VALUES = 1 << 12  # larger constants are computed when the graph is loaded
-CODEBOOKS = "quantizer.codebooks"
-ELSEWHERE = "weights"  # the file that a graph's weights claim to be in: whoever loads the graph gives them
+CODEBOOKS, BIASES = "quantizer.codebooks", "quantizer.biases"
 
 # A level codes what those before it left over; only as many as are asked for are computed.
 RESIDUAL_CODES = f"""
 <ir_version: {IR_VERSION}, opset_import: ["": {OPSET}]>
-residual_codes (float[batch, frames, dim] latents, int64 levels, float[all, size, dim] codebooks)
-  => (int64[batch, levels, frames] codes)
+residual_codes (float[batch, frames, dim] latents, int64 levels,
+  float[all, size, dim] codebooks, float[all, size] biases) => (int64[batch, levels, frames] codes)
 {{
   last = Constant<value_ints = [-1]>()
-  minus_half = Constant<value_float = -0.5>()
-  squared_norms = ReduceSumSquare<keepdims = 0>(codebooks, last)
-  biases = Mul(squared_norms, minus_half)
   dim = Shape<start = 2>(latents)
   rows_dim = Concat<axis = 0>(last, dim)
   rows = Reshape(latents, rows_dim)
@@ -102,11 +98,13 @@ class _Decoder(nn.Module):
 
 @dataclass(frozen=True)
 class TracedGraph:
-    """A graph, what a stream has to know beside it, and the shapes of the weights that it names."""
+    """A graph, and what is said beside it of a stream and of the weights that it names; see `Graph`."""
 
     model: ModelProto
     facts: dict[str, Any]
     weights: dict[str, list[int]]
+    axes: dict[str, list[int]]
+    biases: dict[str, str]
 
 
 def write_graphs(codec: Codec, config: Mapping[str, Any], channels: int, description: Path) -> None:
@@ -120,8 +118,9 @@ def write_graphs(codec: Codec, config: Mapping[str, Any], channels: int, descrip
     content: dict[str, Any] = {"config": dict(config)}
     for name, half in halves.items():
         path = description.with_name(f"{description.name.partition('.')[0]}.{name}.onnx")
-        onnx.save(half.model, path)
-        content[name] = {"file": path.name, "facts": half.facts, "weights": half.weights}
+        onnx.save(_naming(half.model, path.name), path)
+        content[name] = {"file": path.name}
+        content[name] |= {part: getattr(half, part) for part in ("facts", "weights", "axes", "biases")}
     description.write_text(json.dumps(content, indent=1) + "\n")
 
 
@@ -130,11 +129,10 @@ def trace_encoder(codec: Codec, channels: int) -> TracedGraph:
     layer = codec.encoder
     audio = torch.zeros(TRACED_STREAMS, channels, layer.hop * TRACED_STEPS)
     moving = {2: layer.hop * torch.export.Dim("hops")}
-    latents = _traced(_Encoder(codec), layer, audio, moving, ("audio", "latents"))
+    latents, axes = _traced(_Encoder(codec), layer, audio, moving, ("audio", "latents"))
     search = onnx.parser.parse_model(RESIDUAL_CODES)
+    _rename(search.graph, {"codebooks": CODEBOOKS, "biases": BIASES})
     model = onnx.compose.merge_models(latents, search, [("latents", "latents")])
-    next(value for value in model.graph.input if value.name == "codebooks").name = CODEBOOKS
-    model.graph.node.insert(0, onnx.helper.make_node("Identity", [CODEBOOKS], ["codebooks"]))
     first = next(k for k, output in enumerate(model.graph.output) if output.name == "codes")
     model.graph.output.insert(0, model.graph.output.pop(first))
     silence = layer.finish(torch.zeros(1, 0, channels), layer.initial_state(1))
@@ -144,7 +142,7 @@ def trace_encoder(codec: Codec, channels: int) -> TracedGraph:
         "receptive_field_samples": layer.receptive_field,
         "finish_frames": silence.shape[1],
     }
-    return _finished(model, layer, codec.state_dict(), facts)
+    return _finished(model, layer, codec.state_dict(), facts, axes, {BIASES: CODEBOOKS})
 
 
 def trace_decoder(codec: Codec, channels: int) -> TracedGraph:
@@ -152,19 +150,19 @@ def trace_decoder(codec: Codec, channels: int) -> TracedGraph:
     layer = codec.decoder
     codes = torch.zeros(TRACED_STREAMS, 3, TRACED_STEPS, dtype=torch.int64)
     moving = {1: torch.export.Dim("levels"), 2: torch.export.Dim("frames")}
-    model = _traced(_Decoder(codec), layer, codes, moving, ("codes", "audio"))
+    model, axes = _traced(_Decoder(codec), layer, codes, moving, ("codes", "audio"))
     facts = {
         "channels": channels,
         "hop_samples": int(layer.ratio),
         "latency_samples": layer.latency,
         "receptive_field_frames": layer.receptive_field,
     }
-    return _finished(model, layer, codec.state_dict(), facts)
+    return _finished(model, layer, codec.state_dict(), facts, axes, {})
 
 
 def _traced(
     module: nn.Module, layer: Layer, x: Tensor, moving: Mapping[int, Any], names: tuple[str, str]
-) -> ModelProto:
+) -> tuple[ModelProto, dict[str, list[int]]]:
     if layer.look_ahead or layer.first_push:
         raise ValueError("a network that looks ahead, or ends otherwise than in silence, has no graph yet")
     states = list(_flat(layer.initial_state(TRACED_STREAMS)))
@@ -190,26 +188,30 @@ def _traced(
     return _without_weights(program.model, weights)
 
 
-def _without_weights(model: ir.Model, weights: set[str]) -> ModelProto:
-    """Simplify a graph, with weights named only, and nothing of how it came about."""
-    for name in weights & set(model.graph.initializers):
-        model.graph.initializers[name].const_value = None
-    # Not optimizer.optimize, which takes the addition of a very small number for nothing and leaves it out.
-    optimizer.fold_constants(model, input_size_limit=STORED_VALUES, output_size_limit=STORED_VALUES)
-    optimizer.remove_unused_nodes(model)
-    for name in weights & set(model.graph.initializers):
-        model.graph.inputs.append(model.graph.initializers.pop(name))
+def _without_weights(model: ir.Model, weights: set[str]) -> tuple[ModelProto, dict[str, list[int]]]:
+    """Simplify a graph, with weights named only, and nothing of how it came about; return their axes too."""
+    named = [model.graph.initializers.pop(name) for name in sorted(weights & set(model.graph.initializers))]
+    for value in named:
+        value.const_value = None
+    model.graph.inputs.extend(value for value in named if value.uses())
+    simplify(model)
+    axes = lay_out(model.graph, weights)
     graph = ir.to_proto(model)
     for part in (graph, graph.graph, *graph.graph.node, *graph.graph.input, *graph.graph.output):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
     graph.graph.ClearField("value_info")
     graph.ir_version = IR_VERSION
-    return graph
+    return graph, axes
 
 
 def _finished(
-    model: ModelProto, layer: Layer, tensors: Mapping[str, Tensor], facts: dict[str, Any]
+    model: ModelProto,
+    layer: Layer,
+    tensors: Mapping[str, Tensor],
+    facts: dict[str, Any],
+    axes: dict[str, list[int]],
+    biases: dict[str, str],
 ) -> TracedGraph:
     """Check a graph, and name the weights among its inputs as such."""
     onnx.checker.check_model(model)
@@ -217,20 +219,38 @@ def _finished(
     model.graph.ClearField("input")
     for value in inputs:
         if value.name in tensors:
-            weights[value.name] = list(tensors[value.name].shape)
-            model.graph.initializer.append(_named(value.name, weights[value.name]))
+            shape = weights[value.name] = list(tensors[value.name].shape)
+            dims = [shape[axis] for axis in axes.get(value.name, range(len(shape)))]
+        elif value.name in biases:
+            dims = list(tensors[biases[value.name]].shape[:-1])
         else:
             model.graph.input.append(value)
+            continue
+        model.graph.initializer.append(TensorProto(name=value.name, dims=dims, data_type=TensorProto.FLOAT))
+        model.graph.initializer[-1].data_location = TensorProto.EXTERNAL
     facts["state_shapes"] = [list(state.shape[1:]) for state in _flat(layer.initial_state(1))]
-    return TracedGraph(model, facts, dict(sorted(weights.items())))
+    return TracedGraph(model, facts, dict(sorted(weights.items())), axes, biases)
 
 
-def _named(name: str, shape: Sequence[int]) -> TensorProto:
-    """Return a weight that is elsewhere."""
-    tensor = TensorProto(name=name, dims=shape, data_type=TensorProto.FLOAT)
-    tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value=ELSEWHERE)
-    return tensor
+def _naming(model: ModelProto, file_name: str) -> ModelProto:
+    """Let a graph's weights claim to be in its own file: ONNX Runtime looks whether there is one.
+
+    They are not read from there, for whoever loads the graph gives them.
+    """
+    for tensor in model.graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            tensor.external_data.add(key="location", value=file_name)
+    return model
+
+
+def _rename(graph: GraphProto, names: Mapping[str, str]) -> None:
+    """Give values other names, in graphs within the graph too."""
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        for attribute in node.attribute:
+            _rename(attribute.g, names)
+    for value in graph.input:
+        value.name = names.get(value.name, value.name)
 
 
 def _flat(state: State) -> Iterator[Tensor]:

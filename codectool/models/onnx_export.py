@@ -12,7 +12,7 @@ from codectool.engines.onnx_files import with_weights
 from codectool.errors import UsageError
 from codectool.files.outputs import open_atomic
 from codectool.models.entry import ModelEntry
-from codectool.models.onnx_loading import fitting_graphs, read_weights
+from codectool.models.onnx_loading import fitting_graphs, graph_arrays
 from codectool.models.registry import find
 from codectool.models.search import DESCRIPTION_SUFFIX, find_weights
 from codectool.models.weights import weights_fingerprint
@@ -61,7 +61,7 @@ def _write(entry: ModelEntry, graphs: Graphs, path: Path, folder: Path, overwrit
     }
     contents = {f"{entry.name}.json": json.dumps(facts, indent=1).encode() + b"\n"}
     for half, graph in (("encoder", graphs.encoder), ("decoder", graphs.decoder)):
-        model = with_weights(graph.path, read_weights(path, list(graph.weights)))
+        model = with_weights(graph.path, graph_arrays(graph, path))
         contents[f"{entry.name}.{half}.onnx"] = model
     for file_name, content in contents.items():
         with open_atomic(folder / file_name, overwrite=overwrite) as file:
