@@ -11,65 +11,23 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import onnx
 import torch
 import torch.nn.functional as F
-from onnx import ModelProto, TensorProto
-from onnxscript import ir, optimizer
+from onnx import GraphProto, ModelProto, TensorProto
+from onnxscript import ir
 from torch import Tensor, nn
 
+from codectool.engines.onnx_forms import lay_out, simplify
+from codectool.engines.onnx_search import BIASES, CODEBOOKS, IR_VERSION, OPSET, parts_of, search_graph
+from codectool.engines.torch_engine import Codec, StagedCodec
 from codectool.nn.layer import Layer, State
-from codectool.nn.quantizer import ResidualVectorQuantizer
 
-OPSET, IR_VERSION = 20, 10  # which ONNX Runtime reads since 1.18
 TRACED_STEPS, TRACED_STREAMS = 5, 2  # what is one while tracing would always be one
-STORED_VALUES = 1 << 12  # larger constants are computed when the graph is loaded
-CODEBOOKS = "quantizer.codebooks"
-ELSEWHERE = "weights"  # the file that a graph's weights claim to be in: whoever loads the graph gives them
 
-# A level codes what those before it left over; only as many as are asked for are computed.
-RESIDUAL_CODES = f"""
-<ir_version: {IR_VERSION}, opset_import: ["": {OPSET}]>
-residual_codes (float[batch, frames, dim] latents, int64 levels, float[all, size, dim] codebooks)
-  => (int64[batch, levels, frames] codes)
-{{
-  last = Constant<value_ints = [-1]>()
-  minus_half = Constant<value_float = -0.5>()
-  squared_norms = ReduceSumSquare<keepdims = 0>(codebooks, last)
-  biases = Mul(squared_norms, minus_half)
-  dim = Shape<start = 2>(latents)
-  rows_dim = Concat<axis = 0>(last, dim)
-  rows = Reshape(latents, rows_dim)
-  rest, codes_by_level = Loop(levels, , rows) <body = one_level (
-      int64 level, bool more, float[n, dim] residual) => (bool still_more, float[n, dim] left, int64[n] code)
-    {{
-      still_more = Identity(more)
-      codebook = Gather(codebooks, level)
-      bias = Gather(biases, level)
-      scores = Gemm<transB = 1>(residual, codebook, bias)
-      code = ArgMax<axis = -1, keepdims = 0>(scores)
-      entry = Gather(codebook, code)
-      left = Sub(residual, entry)
-    }}>
-  batch_frames = Shape<end = 2>(latents)
-  levels_batch_frames = Concat<axis = 0>(last, batch_frames)
-  separate = Reshape(codes_by_level, levels_batch_frames)
-  codes = Transpose<perm = [1, 0, 2]>(separate)
-}}
-"""
-
-
-class Codec(Protocol):
-    """What graphs are made of: the network of a model that codes a stream."""
-
-    encoder: Layer
-    quantizer: ResidualVectorQuantizer
-    decoder: Layer
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the weights by name."""
+Named: TypeAlias = Mapping[str, Tensor]  # the tensors of a weights file
 
 
 class _Encoder(nn.Module):
@@ -87,54 +45,79 @@ class _Encoder(nn.Module):
 class _Decoder(nn.Module):
     """Codes `[batch, levels, frames]` and the states to audio `[batch, channels, samples]` and the next."""
 
+    quantizer: nn.Module
+
     def __init__(self, codec: Codec) -> None:
         super().__init__()
-        self.quantizer = codec.quantizer
+        self.quantizer = codec.quantizer  # type: ignore[assignment]
         self.decoder = codec.decoder
 
     def forward(self, codes: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        codebooks = self.quantizer.codebooks
-        first_entry = torch.arange(codes.shape[1]) * codebooks.shape[1]
-        entries = F.embedding(codes + first_entry[:, None], codebooks.flatten(0, 1))
-        audio, state = self.decoder.step(entries.sum(dim=1), _nested(self.decoder, states))
+        latents, parts = [], parts_of(self.quantizer)
+        for part in parts:
+            of_part = codes if part is parts[-1] else codes[:, : part.levels]
+            first_entry = torch.arange(of_part.shape[1]) * part.codebooks.shape[1]
+            entries = F.embedding(of_part + first_entry[:, None], part.codebooks.flatten(0, 1))
+            latents.append(entries.sum(dim=1))
+            codes = codes[:, part.levels :]
+        audio, state = self.decoder.step(torch.cat(latents, dim=-1), _nested(self.decoder, states))
         return audio.transpose(1, 2), list(_flat(state))
 
 
 @dataclass(frozen=True)
 class TracedGraph:
-    """A graph, what a stream has to know beside it, and the shapes of the weights that it names."""
+    """A graph, and what is said beside it of a stream and of the weights that it names; see `Graph`."""
 
     model: ModelProto
     facts: dict[str, Any]
     weights: dict[str, list[int]]
+    axes: dict[str, list[int]]
+    biases: dict[str, str]
 
 
 def write_graphs(codec: Codec, config: Mapping[str, Any], channels: int, description: Path) -> None:
     """Write a codec's graphs, and beside them a file that describes them, `NAME.graphs.json`.
 
-    `config` is what the weights that they are for say in their metadata.
+    There is a pair for each stage of the codec. `config` is what the weights that they are for say in their
+    metadata.
 
     Raises ValueError for a codec that looks ahead, or has a part without a translation.
     """
-    halves = {"encoder": trace_encoder(codec, channels), "decoder": trace_decoder(codec, channels)}
-    content: dict[str, Any] = {"config": dict(config)}
-    for name, half in halves.items():
-        path = description.with_name(f"{description.name.partition('.')[0]}.{name}.onnx")
-        onnx.save(half.model, path)
-        content[name] = {"file": path.name, "facts": half.facts, "weights": half.weights}
+    stages: list[tuple[int | None, Codec]] = [(None, codec)]
+    if isinstance(codec, StagedCodec):
+        stages = [(levels, codec.at(levels)) for levels in codec.stages]
+    tensors: Named = codec.state_dict(keep_vars=True)  # type: ignore[attr-defined]
+    content: dict[str, Any] = {"config": dict(config), "stages": []}
+    for levels, part in stages:
+        halves = {
+            "encoder": trace_encoder(part, tensors, channels),
+            "decoder": trace_decoder(part, tensors, channels),
+        }
+        told: dict[str, Any] = {"levels": levels}
+        for name, half in halves.items():
+            suffix = f"_{levels}" if content["stages"] else ""
+            path = description.with_name(f"{description.name.partition('.')[0]}.{name}{suffix}.onnx")
+            onnx.save(_naming(half.model, path.name), path)
+            told[name] = {"file": path.name}
+            told[name] |= {item: getattr(half, item) for item in ("facts", "weights", "axes", "biases")}
+        content["stages"].append(told)
     description.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def trace_encoder(codec: Codec, channels: int) -> TracedGraph:
+def trace_encoder(codec: Codec, tensors: Named, channels: int) -> TracedGraph:
     """Return the graph from `audio` and `levels` to `codes`; see `write_graphs`."""
     layer = codec.encoder
     audio = torch.zeros(TRACED_STREAMS, channels, layer.hop * TRACED_STEPS)
     moving = {2: layer.hop * torch.export.Dim("hops")}
-    latents = _traced(_Encoder(codec), layer, audio, moving, ("audio", "latents"))
-    search = onnx.parser.parse_model(RESIDUAL_CODES)
+    names = {id(tensor): name for name, tensor in tensors.items()}
+    latents, axes = _traced(_Encoder(codec), layer, audio, moving, names, ("audio", "latents"))
+    parts = parts_of(codec.quantizer)
+    search = onnx.parser.parse_model(search_graph(parts))
+    codebooks = [names[id(part.codebooks)] for part in parts]
+    biases = {name.removesuffix(CODEBOOKS) + BIASES: name for name in codebooks}
+    renamed = {f"{CODEBOOKS}{k}": name for k, name in enumerate(codebooks)}
+    _rename(search.graph, renamed | {f"{BIASES}{k}": name for k, name in enumerate(biases)})
     model = onnx.compose.merge_models(latents, search, [("latents", "latents")])
-    next(value for value in model.graph.input if value.name == "codebooks").name = CODEBOOKS
-    model.graph.node.insert(0, onnx.helper.make_node("Identity", [CODEBOOKS], ["codebooks"]))
     first = next(k for k, output in enumerate(model.graph.output) if output.name == "codes")
     model.graph.output.insert(0, model.graph.output.pop(first))
     silence = layer.finish(torch.zeros(1, 0, channels), layer.initial_state(1))
@@ -144,27 +127,34 @@ def trace_encoder(codec: Codec, channels: int) -> TracedGraph:
         "receptive_field_samples": layer.receptive_field,
         "finish_frames": silence.shape[1],
     }
-    return _finished(model, layer, codec.state_dict(), facts)
+    return _finished(model, layer, tensors, facts, axes, biases)
 
 
-def trace_decoder(codec: Codec, channels: int) -> TracedGraph:
+def trace_decoder(codec: Codec, tensors: Named, channels: int) -> TracedGraph:
     """Return the graph from `codes` to `audio`; see `write_graphs`."""
     layer = codec.decoder
-    codes = torch.zeros(TRACED_STREAMS, 3, TRACED_STEPS, dtype=torch.int64)
-    moving = {1: torch.export.Dim("levels"), 2: torch.export.Dim("frames")}
-    model = _traced(_Decoder(codec), layer, codes, moving, ("codes", "audio"))
+    fewest = 1 + sum(part.levels for part in parts_of(codec.quantizer)[:-1])
+    codes = torch.zeros(TRACED_STREAMS, fewest + 2, TRACED_STEPS, dtype=torch.int64)
+    moving = {1: torch.export.Dim("levels", min=fewest), 2: torch.export.Dim("frames")}
+    names = {id(tensor): name for name, tensor in tensors.items()}
+    model, axes = _traced(_Decoder(codec), layer, codes, moving, names, ("codes", "audio"))
     facts = {
         "channels": channels,
         "hop_samples": int(layer.ratio),
         "latency_samples": layer.latency,
         "receptive_field_frames": layer.receptive_field,
     }
-    return _finished(model, layer, codec.state_dict(), facts)
+    return _finished(model, layer, tensors, facts, axes, {})
 
 
 def _traced(
-    module: nn.Module, layer: Layer, x: Tensor, moving: Mapping[int, Any], names: tuple[str, str]
-) -> ModelProto:
+    module: nn.Module,
+    layer: Layer,
+    x: Tensor,
+    moving: Mapping[int, Any],
+    weight_names: Mapping[int, str],
+    names: tuple[str, str],
+) -> tuple[ModelProto, dict[str, list[int]]]:
     if layer.look_ahead or layer.first_push:
         raise ValueError("a network that looks ahead, or ends otherwise than in silence, has no graph yet")
     states = list(_flat(layer.initial_state(TRACED_STREAMS)))
@@ -186,30 +176,40 @@ def _traced(
             verbose=False,
         )
     assert program is not None
-    weights = {name for name, _ in module.named_parameters()} | set(module.state_dict())
+    traced = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    weights = {name: weight_names[id(value)] for name, value in traced.items() if id(value) in weight_names}
     return _without_weights(program.model, weights)
 
 
-def _without_weights(model: ir.Model, weights: set[str]) -> ModelProto:
-    """Simplify a graph, with weights named only, and nothing of how it came about."""
-    for name in weights & set(model.graph.initializers):
-        model.graph.initializers[name].const_value = None
-    # Not optimizer.optimize, which takes the addition of a very small number for nothing and leaves it out.
-    optimizer.fold_constants(model, input_size_limit=STORED_VALUES, output_size_limit=STORED_VALUES)
-    optimizer.remove_unused_nodes(model)
-    for name in weights & set(model.graph.initializers):
-        model.graph.inputs.append(model.graph.initializers.pop(name))
+def _without_weights(model: ir.Model, weights: Mapping[str, str]) -> tuple[ModelProto, dict[str, list[int]]]:
+    """Simplify a graph, with weights only named, as in their file, and nothing of how it came about.
+
+    Returns the axes of those that it takes turned about as well.
+    """
+    traced = sorted(set(weights) & set(model.graph.initializers))
+    named = [model.graph.initializers.pop(name) for name in traced]
+    for name, value in zip(traced, named, strict=True):
+        value.name = weights[name]
+        value.const_value = None
+    model.graph.inputs.extend(value for value in named if value.uses())
+    simplify(model)
+    axes = lay_out(model.graph, set(weights.values()))
     graph = ir.to_proto(model)
     for part in (graph, graph.graph, *graph.graph.node, *graph.graph.input, *graph.graph.output):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
     graph.graph.ClearField("value_info")
     graph.ir_version = IR_VERSION
-    return graph
+    return graph, axes
 
 
 def _finished(
-    model: ModelProto, layer: Layer, tensors: Mapping[str, Tensor], facts: dict[str, Any]
+    model: ModelProto,
+    layer: Layer,
+    tensors: Named,
+    facts: dict[str, Any],
+    axes: dict[str, list[int]],
+    biases: dict[str, str],
 ) -> TracedGraph:
     """Check a graph, and name the weights among its inputs as such."""
     onnx.checker.check_model(model)
@@ -217,20 +217,38 @@ def _finished(
     model.graph.ClearField("input")
     for value in inputs:
         if value.name in tensors:
-            weights[value.name] = list(tensors[value.name].shape)
-            model.graph.initializer.append(_named(value.name, weights[value.name]))
+            shape = weights[value.name] = list(tensors[value.name].shape)
+            dims = [shape[axis] for axis in axes.get(value.name, range(len(shape)))]
+        elif value.name in biases:
+            dims = list(tensors[biases[value.name]].shape[:-1])
         else:
             model.graph.input.append(value)
+            continue
+        model.graph.initializer.append(TensorProto(name=value.name, dims=dims, data_type=TensorProto.FLOAT))
+        model.graph.initializer[-1].data_location = TensorProto.EXTERNAL
     facts["state_shapes"] = [list(state.shape[1:]) for state in _flat(layer.initial_state(1))]
-    return TracedGraph(model, facts, dict(sorted(weights.items())))
+    return TracedGraph(model, facts, dict(sorted(weights.items())), axes, biases)
 
 
-def _named(name: str, shape: Sequence[int]) -> TensorProto:
-    """Return a weight that is elsewhere."""
-    tensor = TensorProto(name=name, dims=shape, data_type=TensorProto.FLOAT)
-    tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value=ELSEWHERE)
-    return tensor
+def _naming(model: ModelProto, file_name: str) -> ModelProto:
+    """Let a graph's weights claim to be in its own file: ONNX Runtime looks whether there is one.
+
+    They are not read from there, for whoever loads the graph gives them.
+    """
+    for tensor in model.graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            tensor.external_data.add(key="location", value=file_name)
+    return model
+
+
+def _rename(graph: GraphProto, names: Mapping[str, str]) -> None:
+    """Give values other names, in graphs within the graph too."""
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        for attribute in node.attribute:
+            _rename(attribute.g, names)
+    for value in graph.input:
+        value.name = names.get(value.name, value.name)
 
 
 def _flat(state: State) -> Iterator[Tensor]:

@@ -6,13 +6,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from codectool.engines.onnx_engine import Graphs, read_graphs
 from codectool.engines.onnx_files import with_weights
 from codectool.errors import UsageError
 from codectool.files.outputs import open_atomic
 from codectool.models.entry import ModelEntry
-from codectool.models.onnx_loading import fitting_graphs, read_weights
+from codectool.models.onnx_loading import fitting_graphs, graph_arrays
 from codectool.models.registry import find
 from codectool.models.search import DESCRIPTION_SUFFIX, find_weights
 from codectool.models.weights import weights_fingerprint
@@ -49,20 +50,23 @@ def _made(entry: ModelEntry, path: Path, folder: Path) -> Graphs:
 
 def _write(entry: ModelEntry, graphs: Graphs, path: Path, folder: Path, overwrite: bool) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {
+    facts: dict[str, Any] = {
         "model": entry.name,
         "fingerprint": weights_fingerprint(path).hex(),
         "licence": entry.licence,
         "sample_rate_hz": entry.sample_rate_hz,
         "levels": entry.levels,
         "codebook_size": entry.codebook_size,
-        "encoder": dict(graphs.encoder.facts),
-        "decoder": dict(graphs.decoder.facts),
     }
-    contents = {f"{entry.name}.json": json.dumps(facts, indent=1).encode() + b"\n"}
-    for half, graph in (("encoder", graphs.encoder), ("decoder", graphs.decoder)):
-        model = with_weights(graph.path, read_weights(path, list(graph.weights)))
-        contents[f"{entry.name}.{half}.onnx"] = model
+    contents = {}
+    for stage in graphs.stages:
+        most = stage.levels or entry.levels
+        suffix = "" if stage is graphs.stages[0] else f"_{most}"
+        for half, graph in (("encoder", stage.encoder), ("decoder", stage.decoder)):
+            facts[half + suffix] = {"levels": most, **graph.facts}
+            model = with_weights(graph.path, graph_arrays(graph, path))
+            contents[f"{entry.name}.{half}{suffix}.onnx"] = model
+    contents[f"{entry.name}.json"] = json.dumps(facts, indent=1).encode() + b"\n"
     for file_name, content in contents.items():
         with open_atomic(folder / file_name, overwrite=overwrite) as file:
             file.write(content)

@@ -1,9 +1,11 @@
-"""A model on ONNX Runtime: its graphs lie beside its weights, or beside the shipped ones."""
+"""A model on ONNX Runtime: graphs that fit its weights, found beside them or beside the shipped ones."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,15 +35,16 @@ def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
     if graphs is None:
         return None
 
-    codebooks = read_weights(path, codebook_names(graphs.encoder.weights))  # which both halves have
+    codebooks = read_weights(path, codebook_names(graphs.weights))  # which both halves have
+    codebooks = {name: tensor.astype(np.float32) for name, tensor in codebooks.items()}
 
     def weights(graph: Graph) -> dict[str, npt.NDArray[Any]]:
-        return codebooks | read_weights(path, [name for name in graph.weights if name not in codebooks])
+        return graph_arrays(graph, path, codebooks)
 
     return LoadedModel(
         entry=entry,
-        encoder=OnnxEncoder(graphs.encoder, weights),
-        decoder=OnnxDecoder(graphs.decoder, weights),
+        encoder=OnnxEncoder(graphs, weights),
+        decoder=OnnxDecoder(graphs, weights),
         fingerprint=fingerprint_of(codebooks.values()),
         weights_path=path,
         engine="onnxruntime",
@@ -61,21 +64,29 @@ def fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
     for description in graph_descriptions(entry, path):
         if description.is_file():
             graphs = read_graphs(description)
-            if graphs.config == config and shapes == {**graphs.encoder.weights, **graphs.decoder.weights}:
+            if graphs.config == config and shapes == graphs.weights:
                 return graphs
     return None
 
 
-def read_weights(path: Path, names: list[str]) -> dict[str, npt.NDArray[Any]]:
-    """Return the named tensors of a file in float32.
+def graph_arrays(
+    graph: Graph, path: Path, known: Mapping[str, npt.NDArray[Any]] = MappingProxyType({})
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return what a graph names, of a weights file but for tensors that are known.
 
-    Raises WeightsError if they cannot be read, or are not finite numbers.
+    Raises WeightsError if they cannot be read or are no numbers.
     """
+    tensors = read_weights(path, [name for name in graph.weights if name not in known])
+    arrays = graph.arrays({**tensors, **known})
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise WeightsError(f"{path}: holds values that are not finite numbers: get the file anew")
+    return arrays
+
+
+def read_weights(path: Path, names: list[str]) -> dict[str, npt.NDArray[Any]]:
+    """Return these tensors of a file as they are; WeightsError if they cannot be read."""
     try:
         with safe_open(path, framework="numpy") as file:
-            tensors = {name: file.get_tensor(name).astype(np.float32) for name in names}
+            return {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, TypeError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
-    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
-        raise WeightsError(f"{path}: holds values that are not finite numbers: get the file anew")
-    return tensors
