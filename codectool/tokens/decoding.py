@@ -1,4 +1,4 @@
-"""Shards back to sound: each recording as long as it was."""
+"""Shards back to sound: each recording at its own rate, as long as it was."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from codectool.tokens.tar_formats import member_name
 
 @dataclass(frozen=True)
 class DecodeTokensJob:
-    """Which shard, or folder of shards, becomes which folder of audio files, of what suffix."""
+    """A shard, or a folder of shards, and the folder of audio files to make of it, with their suffix."""
 
     source: str
     target: str
@@ -37,7 +37,7 @@ class DecodeTokensJob:
 
 @dataclass
 class DecodedTokens:
-    """What came of it: `errors` has a line for each recording that could not be decoded."""
+    """The outcome: `errors` has a line for each recording that could not be decoded."""
 
     items: int = 0
     duration_s: float = 0.0
@@ -45,11 +45,10 @@ class DecodedTokens:
 
 
 def decode_tokens(job: DecodeTokensJob, progress: Callable[[float], None] | None = None) -> DecodedTokens:
-    """Write an audio file for each recording of a data set, of the rate and exactly the length it had.
+    """Write an audio file for each recording of a data set, at the rate and of exactly the length it had.
 
-    What is there already is left, unless it is to be overwritten. Raises WeightsError when the weights are
-    not those that made the codes, DataError for a damaged shard; what is wrong with one recording is in the
-    result.
+    A file that exists is left, unless it is to be overwritten. Raises WeightsError when the weights are not
+    those that made the codes, and DataError for a damaged shard. A failure of one recording is in the result.
     """
     result = DecodedTokens()
     model: LoadedModel | None = None

@@ -53,20 +53,20 @@ class TokenizeJob:
 
     @property
     def format(self) -> Format:
-        """The format, of codes beside existing cuts where there are some."""
+        """The format; for existing cuts, the format of codes beside them."""
         found = format_of(self.form)
         return BESIDE_CUTS if found.alone and is_shar(self.source) else found
 
     @property
     def level_count(self) -> int:
-        """How many levels; UsageError for a model or a rate there is not."""
+        """The number of levels; UsageError for a model or a rate that does not exist."""
         entry = find(self.model)
         levels = entry.levels_for(self.rate_bps) if self.levels is None else self.levels
         entry.check_levels(levels)
         return levels
 
     def shards(self) -> Iterator[Shard]:
-        """Yield all shards of the data set, of this part and of others."""
+        """Yield all shards of the data set, those of other parts, too."""
         if is_shar(self.source):
             planned = shar_shards(self.source, self.format.pattern)
         else:
@@ -75,7 +75,7 @@ class TokenizeJob:
         return with_own_keys(planned)
 
     def check(self) -> None:
-        """Raise UsageError for what cannot be asked."""
+        """Raise UsageError for choices that cannot be."""
         number, count = self.part
         if not 0 <= number < count:
             raise UsageError(f"part {number} of {count}: parts count from 0")

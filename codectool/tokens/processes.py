@@ -1,4 +1,4 @@
-"""Who writes the shards of a run: this process, or several of this machine."""
+"""The runners that write the shards of a run: in this process, or in several of this machine."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from codectool.tokens.state import State
 
 
 class Runner(Protocol):
-    """Does the work of a run, wherever that may be."""
+    """Does the work of a run, on one machine or many."""
 
     def describe(self, job: TokenizeJob) -> Description:
-        """Return how the codes of a job come about."""
+        """Return the description of the codes that a job makes."""
         ...
 
     def write(self, job: TokenizeJob, description: Description, shards: Iterator[Shard]) -> Iterator[Written]:
-        """Write shards, and yield what came of each."""
+        """Write shards, and yield the outcome of each."""
         ...
 
 
 def describe_job(job: TokenizeJob) -> Description:
-    """Return how the codes of a job come about here; loads the model."""
+    """Load the model here; return the description of the codes that a job makes."""
     model = _load(job.model, job.weights, job.device, job.precision, job.engine)
     return describe(model, job.level_count, job.device)
 
@@ -61,7 +61,7 @@ def _load(*choices: Any) -> Any:
 
 
 class InThisProcess:
-    """Writes one shard after another, on as many threads as there are cores where a recording is long."""
+    """Writes one shard after another; a long recording is encoded on as many threads as there are cores."""
 
     def describe(self, job: TokenizeJob) -> Description:
         return describe_job(job)
@@ -71,7 +71,7 @@ class InThisProcess:
 
 
 class InProcesses:
-    """Writes several shards at a time, each in a process of one thread; a context manager that ends them."""
+    """Writes several shards at a time, in processes of one thread; a context manager that ends them."""
 
     def __init__(self, workers: int) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks, but no threads
