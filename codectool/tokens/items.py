@@ -114,7 +114,7 @@ class Input:
 
 
 def key_of(path: str, base: Path) -> str:
-    """Return a key for a file: its path below the base, otherwise its name and a hash of its folder."""
+    """Return a key for a file: its path below the base, else its name and a hash of its whole path."""
     pure = PurePath(path)
     absolute = Path(os.path.abspath(base / pure))  # noqa: PTH100 (resolving would follow links)
     home = Path(os.path.abspath(base))  # noqa: PTH100
