@@ -222,6 +222,14 @@ def say(message: str, quiet: bool = False) -> None:
             click.echo(f"codec: {quoted(in_options(message))}", err=True)
 
 
+def say_notes(result: Any, quiet: bool) -> None:
+    """Print the notes of what came of a job, and its warnings, which `quiet` does not silence."""
+    for note in result.notes:
+        say(note, quiet)
+    for warning in result.warnings:
+        say(f"warning: {warning}")
+
+
 def ending_by_signals(source: str, work: Callable[[], int]) -> int:
     """Do the work and return its exit code; a signal ends live input, and then is what the code tells.
 

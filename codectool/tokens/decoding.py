@@ -12,7 +12,7 @@ from codectool.audio.source import open_source
 from codectool.container import Header, Reader, Writer
 from codectool.errors import CodecError, DataError, UsageError, WeightsError
 from codectool.models.loaded import LoadedModel
-from codectool.models.loading import load
+from codectool.models.loading import RunsModel, load
 from codectool.models.registry import find
 from codectool.pipeline.decode_loop import decode_blocks
 from codectool.tokens.reading import open_shards
@@ -21,17 +21,13 @@ from codectool.tokens.tar_formats import member_name
 
 
 @dataclass(frozen=True)
-class DecodeTokensJob:
+class DecodeTokensJob(RunsModel):
     """A shard, or a folder of shards, and the folder of audio files to make of it, with their suffix."""
 
     source: str
     target: str
     suffix: str = ".wav"
     subtype: str | None = None
-    weights: Path | None = None
-    device: str = "cpu"
-    precision: str = "auto"
-    engine: str = "auto"
     overwrite: bool = False
 
 
@@ -133,7 +129,7 @@ def _reader(record: Record, description: Description) -> Reader:
 
 
 def _model_of(description: Description, job: DecodeTokensJob, path: Path) -> LoadedModel:
-    model = load(description.model, job.weights, job.device, job.precision, job.engine)
+    model = load(description.model, *job.how)
     if model.fingerprint.hex() != description.fingerprint:
         raise WeightsError(
             f"{path}: made with weights {description.fingerprint} of {description.model}, "

@@ -40,7 +40,7 @@ class Runner(Protocol):
 
 def describe_job(job: TokenizeJob) -> Description:
     """Load the model here; return the description of the codes that a job makes."""
-    model = _load(job.model, job.weights, job.device, job.precision, job.engine)
+    model = _load(job.model, *job.how)
     return describe(model, job.level_count, job.device)
 
 
@@ -49,7 +49,7 @@ def work(job: TokenizeJob, description: Description, shard: Shard) -> Written:
     found = describe_job(job)
     if found != description:
         raise UsageError(f"the model here is {found.facts()}, not {description.facts()}")
-    model = _load(job.model, job.weights, job.device, job.precision, job.engine)
+    model = _load(job.model, *job.how)
     written = write_shard(shard, Path(job.target), job.format, model, description)
     State(Path(job.target), job.format).keep(written)
     return written
