@@ -115,7 +115,7 @@ def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
         )(command)
         command = model_option(
             "--engine",
-            type=click.Choice(["auto", "onnxruntime", "torch"]),
+            type=click.Choice(["auto", "litert", "onnxruntime", "torch"]),
             default="auto",
             help="What runs the network: ONNX Runtime, where it can, starts at once.",
         )(command)

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from functools import lru_cache
-from multiprocessing.connection import wait
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
-from codectool.engines.kernel_caches import bound_kernel_caches
-from codectool.engines.threads import THREADS_VARIABLE
+from codectool.engines.processes import ProcessPool, serve_calls
 from codectool.errors import CodecError, UsageError
 from codectool.models.loading import load
 from codectool.tokens.encoding import describe
@@ -74,52 +65,30 @@ class InProcesses:
     """Writes several shards at a time, in processes of one thread; a context manager that ends them."""
 
     def __init__(self, workers: int) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks, but no threads
-        self._workers = workers
-        self._pool = ProcessPoolExecutor(workers, context, _prepare)
+        self._pool: ProcessPool[Callable[[], Any], Any] = ProcessPool(workers, serve_calls, _stop)
 
     def __enter__(self) -> InProcesses:
+        self._pool.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:  # Ctrl-C does not wait for whole shards
-            for process in multiprocessing.active_children():
-                process.kill()
-        self._pool.shutdown(cancel_futures=True)
+    def __exit__(self, *raised: Any) -> None:
+        self._pool.__exit__(*raised)
 
     def describe(self, job: TokenizeJob) -> Description:
-        described: Description = self._result(self._pool.submit(describe_job, job))
+        described: Description = next(self._results([partial(describe_job, job)]))
         return described
 
     def write(self, job: TokenizeJob, description: Description, shards: Iterator[Shard]) -> Iterator[Written]:
-        waiting: deque[Future[Written]] = deque()
-        for shard in shards:
-            waiting.append(self._pool.submit(work, job, description, shard))
-            if len(waiting) > 2 * self._workers:
-                yield self._result(waiting.popleft())
-        while waiting:
-            yield self._result(waiting.popleft())
+        yield from self._results(partial(work, job, description, shard) for shard in shards)
 
-    def _result(self, future: Future[Any]) -> Any:
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            raise CodecError(
-                "a worker was killed, perhaps for want of memory: the same command goes on, and fewer "
-                "`workers` need less"
-            ) from None
+    def _results(self, tasks: Iterable[Callable[[], Any]]) -> Iterator[Any]:
+        for _, result in self._pool.results((task,) for task in tasks):
+            if isinstance(result, Exception):
+                raise result
+            yield result
 
 
-def _prepare() -> None:
-    """Make a worker compute on one thread, leave Ctrl-C to its parent, and end with it."""
-    os.environ[THREADS_VARIABLE] = "1"  # read when torch is imported
-    bound_kernel_caches()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+def _stop(_: object, died: str) -> NoReturn:
+    """End the run when a worker died: the state beside the shards says where to go on."""
+    why = f"a worker {died}, perhaps for want of memory"
+    raise CodecError(f"{why}: the same command goes on, and fewer `workers` need less")

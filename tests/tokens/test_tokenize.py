@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,9 +16,9 @@ import soundfile
 from codectool.__main__ import run as command
 from codectool.cli.tokenize import device_of, part_of
 from codectool.container import codes_of, open_reader
-from codectool.errors import DataError, FileError, UsageError
+from codectool.errors import CodecError, DataError, FileError, UsageError
 from codectool.tokens.jobs import TokenizeJob
-from codectool.tokens.processes import InThisProcess
+from codectool.tokens.processes import InProcesses, InThisProcess
 from codectool.tokens.reading import read
 from codectool.tokens.records import Description
 from codectool.tokens.running import run
@@ -106,6 +107,21 @@ def test_processes_write_the_same(clips: Path) -> None:
     tokenize(clips, "two", shard_items=2, workers=2)
     tokenize(clips, "one", shard_items=2)
     assert files_of(Path("two")) == files_of(Path("one"))
+
+
+class Deadly:
+    """A job that ends the process which looks at its model, as a machine short of memory does."""
+
+    @property
+    def model(self) -> str:
+        os._exit(9)
+
+
+def test_a_worker_that_dies_ends_the_run_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    said = r"a worker ended with exit code 9, .*: the same command goes on, and fewer `workers` need less"
+    with InProcesses(2) as processes, pytest.raises(CodecError, match=said):
+        processes.describe(Deadly())  # type: ignore[arg-type]
 
 
 def test_launchers_say_which_part() -> None:
