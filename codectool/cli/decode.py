@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codectool.cli.folders import FolderOptions, do_one, folder_options, run_files, run_folder
+from codectool.cli.folders import FolderOptions, folder_options, run_inputs
 from codectool.cli.operands import decode_operands, is_other_format, operands_option, output_of
 from codectool.cli.options import (
     Time,
     language_model_options,
     model_options,
     say,
+    say_notes,
     show_result,
     threads_option,
 )
@@ -85,16 +86,7 @@ def decode(
         raise UsageError(f"--to {to}, but {operands.target} ends otherwise; leave one out")
     target = "" if several else operands.target_of_one(suffix, folder.keep_suffix)
     job = DecodeJob(source=source, target=target, suffix=None if to is None else suffix, **given)
-    if as_json and (several or Path(source).is_dir()):
-        raise UsageError("--json is for one file; --report - prints a line of JSON for each of many")
-    if several:
-        return run_files(job, operands, suffix, folder, quiet)
-    if Path(source).is_dir():
-        if operands.target is None:
-            raise UsageError(f"{source}: is a folder; name another one for the outputs")
-        return run_folder(job, suffix, folder, quiet)
-    folder.refuse(source)
-    return do_one(job, folder, quiet, lambda: _decode_file(job, quiet, as_json))
+    return run_inputs(job, operands, suffix, folder, _decode_file, quiet, as_json)
 
 
 def _decode_file(job: DecodeJob, quiet: bool, as_json: bool) -> int:
@@ -103,10 +95,7 @@ def _decode_file(job: DecodeJob, quiet: bool, as_json: bool) -> int:
 
     with progress_bar(job.source, quiet, lambda: duration_of_coded(job)) as progress:
         result = pipeline.decode(job, progress)
-    for note in result.notes:
-        say(note, quiet)
-    for warning in result.warnings:
-        say(f"warning: {warning}")
+    say_notes(result, quiet)
     for damage in result.damage:
         say(f"{job.source}: {damage}")
     if as_json:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from codectool.cli.folders import FolderOptions, do_one, folder_options, run_files, run_folder
+from codectool.cli.folders import FolderOptions, folder_options, run_inputs
 from codectool.cli.operands import encode_operands, operands_option, output_of
 from codectool.cli.options import (
     Rate,
@@ -15,12 +14,12 @@ from codectool.cli.options import (
     language_model_options,
     model_options,
     say,
+    say_notes,
     show_result,
     threads_option,
 )
 from codectool.cli.progress import duration_of_recording, progress_bar
 from codectool.cli.sections import Command, Option
-from codectool.errors import UsageError
 from codectool.models.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -128,16 +127,7 @@ def encode(
         tags=dict(tag.split("=", 1) for tag in tags),
         **given,
     )
-    if as_json and (several or Path(source).is_dir()):
-        raise UsageError("--json is for one file; --report - prints a line of JSON for each of many")
-    if several:
-        return run_files(job, operands, ".ecdc", folder, quiet)
-    if Path(source).is_dir():
-        if operands.target is None:
-            raise UsageError(f"{source}: is a folder; name another one for the outputs")
-        return run_folder(job, ".ecdc", folder, quiet)
-    folder.refuse(source)
-    return do_one(job, folder, quiet, lambda: _encode_file(job, quiet, as_json))
+    return run_inputs(job, operands, ".ecdc", folder, _encode_file, quiet, as_json)
 
 
 def _encode_file(job: EncodeJob, quiet: bool, as_json: bool) -> int:
@@ -146,10 +136,7 @@ def _encode_file(job: EncodeJob, quiet: bool, as_json: bool) -> int:
 
     with progress_bar(job.source, quiet, lambda: duration_of_recording(job)) as progress:
         result = pipeline.encode(job, progress)
-    for note in result.notes:
-        say(note, quiet)
-    for warning in result.warnings:
-        say(f"warning: {warning}")
+    say_notes(result, quiet)
     if as_json:
         show_result(job, result)
     else:

@@ -102,7 +102,30 @@ def folder_options(command: Decorated) -> Decorated:
     return decorated  # type: ignore[no-any-return]  # the same command with more options
 
 
-def run_files(
+def run_inputs(
+    each: EncodeJob | DecodeJob,
+    operands: Operands,
+    suffix: str,
+    folder: FolderOptions,
+    do_one: Callable[[Any, bool, bool], int],
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Do several files, a folder, or one file by `do_one(job, quiet, as_json)`; give the exit code."""
+    source, several = operands.sources[0], len(operands.sources) > 1
+    if as_json and (several or Path(source).is_dir()):
+        raise UsageError("--json is for one file; --report - prints a line of JSON for each of many")
+    if several:
+        return _run_files(each, operands, suffix, folder, quiet)
+    if Path(source).is_dir():
+        if operands.target is None:
+            raise UsageError(f"{source}: is a folder; name another one for the outputs")
+        return _run_folder(each, suffix, folder, quiet)
+    folder.refuse(source)
+    return _run_one(each, folder, quiet, lambda: do_one(each, quiet, as_json))
+
+
+def _run_files(
     each: EncodeJob | DecodeJob, operands: Operands, suffix: str, folder: FolderOptions, quiet: bool
 ) -> int:
     """Do several files, as a folder is done; give the exit code."""
@@ -113,7 +136,7 @@ def run_files(
     return _run_plan(job, batch.plan_files(job, operands.sources, operands.folder), folder, quiet)
 
 
-def run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions, quiet: bool) -> int:
+def _run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions, quiet: bool) -> int:
     """Do a folder, saying what fails as it does and a summary at the end; give the exit code."""
     if each.target == "-":
         raise UsageError("-: many outputs cannot go to stdout; name a folder for them")
@@ -125,7 +148,7 @@ def run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions, 
     return _run_plan(job, batch.plan(job), folder, quiet)
 
 
-def do_one(each: EncodeJob | DecodeJob, folder: FolderOptions, quiet: bool, work: Callable[[], int]) -> int:
+def _run_one(each: EncodeJob | DecodeJob, folder: FolderOptions, quiet: bool, work: Callable[[], int]) -> int:
     """Do the work of a single file, unless it is there and to be left; remove the input if asked to."""
     from codectool import batch
 

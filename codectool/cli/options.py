@@ -115,7 +115,7 @@ def model_options(default: str | None) -> Callable[[Decorated], Decorated]:
         )(command)
         command = model_option(
             "--engine",
-            type=click.Choice(["auto", "onnxruntime", "torch"]),
+            type=click.Choice(["auto", "litert", "onnxruntime", "torch"]),
             default="auto",
             help="What runs the network: ONNX Runtime, where it can, starts at once.",
         )(command)
@@ -220,6 +220,14 @@ def say(message: str, quiet: bool = False) -> None:
     if not quiet:
         with suppress(OSError):
             click.echo(f"codec: {quoted(in_options(message))}", err=True)
+
+
+def say_notes(result: Any, quiet: bool) -> None:
+    """Print the notes of what came of a job, and its warnings, which `quiet` does not silence."""
+    for note in result.notes:
+        say(note, quiet)
+    for warning in result.warnings:
+        say(f"warning: {warning}")
 
 
 def ending_by_signals(source: str, work: Callable[[], int]) -> int:

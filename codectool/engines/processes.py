@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from codectool.engines.kernel_caches import bound_kernel_caches
 from codectool.engines.threads import THREADS_VARIABLE
 
 TELL_S = 0.5  # between two messages on how far a task has come
@@ -26,6 +27,18 @@ Result = TypeVar("Result")
 Tell: TypeAlias = Callable[[float], None]  # takes the seconds of audio that are done of the task in work
 # Called once in each worker; gives the function that does a chunk and yields its results, in its order.
 Serve: TypeAlias = Callable[[Tell], Callable[[tuple[Task, ...]], Iterable[Result]]]
+
+
+def serve_calls(_: Tell) -> Callable[[tuple[Callable[[], Any], ...]], Iterator[Any]]:
+    """Serve tasks that are functions without arguments; what one raises is its result, too."""
+
+    def result_of(task: Callable[[], Any]) -> Any:
+        try:
+            return task()
+        except Exception as error:
+            return error
+
+    return lambda chunk: map(result_of, chunk)
 
 
 @dataclass
@@ -201,6 +214,7 @@ def _work(connection: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the parent decides
     os.environ[THREADS_VARIABLE] = "1"  # read when torch is imported: idle threads would cost time
+    bound_kernel_caches()
     messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, messages), daemon=True).start()
     serve: Serve[Any, Any] = messages.get()

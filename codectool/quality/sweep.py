@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import soundfile
 
-from codectool.engines.processes import ProcessPool
+from codectool.engines.processes import ProcessPool, Tell, serve_calls
 from codectool.errors import CodecError, UsageError, WeightsError
 from codectool.quality.codecs import Codec
 from codectool.quality.metrics import Scores, score
@@ -44,8 +44,7 @@ class CodecPoint:
 
 Point: TypeAlias = PairPoint | CodecPoint
 Work: TypeAlias = Callable[[Any], Measurement | Failure]  # of the one or the other kind of point
-_Numbered: TypeAlias = tuple[int, Point]
-_Result: TypeAlias = Measurement | Failure | CodecError
+_Task: TypeAlias = "partial[Measurement | Failure]"  # the work on a point
 
 
 def measure_pair(point: PairPoint) -> Measurement | Failure:
@@ -127,36 +126,29 @@ def run_all(work: Work, points: Sequence[Point], jobs: int) -> Iterator[Measurem
     if min(jobs, len(points)) <= 1:
         yield from map(work, points)
         return
-    early: dict[int, _Result] = {}  # by number, results that came before their turn
-    chunks = [((number, point),) for number, point in enumerate(points)]
+    tasks = [partial(work, point) for point in points]
+    numbers = {id(task): number for number, task in enumerate(tasks)}
+    early: dict[int, Any] = {}  # by number, results that came before their turn
+    wanted = 0
     with (
         tempfile.TemporaryDirectory(prefix="codec-eval-") as folder,  # also when processes are cut short
-        ProcessPool(min(jobs, len(points)), partial(_serve, work, folder), _lost) as pool,
+        ProcessPool(min(jobs, len(points)), partial(_serve, folder), _lost) as pool,
     ):
-        wanted = 0
-        for (number, _), result in pool.results(chunks):
-            early[number] = result
+        for task, result in pool.results((task,) for task in tasks):
+            early[numbers[id(task)]] = result
             while wanted in early:
                 result = early.pop(wanted)
-                if isinstance(result, CodecError):
+                if isinstance(result, Exception):
                     raise result
                 yield result
                 wanted += 1
 
 
-def _serve(work: Work, folder: str, _: object) -> Callable[[tuple[_Numbered, ...]], Iterator[_Result]]:
-    """Return what does the points that a process is given; an error is a result that the parent raises."""
+def _serve(folder: str, tell: Tell) -> Callable[[tuple[_Task, ...]], Iterator[Any]]:
     tempfile.tempdir = folder
-
-    def result_of(numbered: _Numbered) -> _Result:
-        try:
-            return work(numbered[1])
-        except CodecError as error:
-            return error
-
-    return lambda chunk: map(result_of, chunk)
+    return serve_calls(tell)
 
 
-def _lost(numbered: _Numbered, died: str) -> _Result:
+def _lost(task: _Task, died: str) -> Failure:
     reason = f"its process {died}, perhaps for want of memory; fewer `jobs` need less"
-    return Failure(_name(numbered[1]), CodecError(reason))
+    return Failure(_name(task.args[0]), CodecError(reason))

@@ -20,7 +20,10 @@ AUDIO_SUFFIXES = {*FORMAT_OF_SUFFIX, ".m4a", ".aac", ".wma", ".webm"}  # also wh
 
 
 def in_tar(path: Path) -> Iterator[Input]:
-    """Yield the audio members of a tar file; a .json of the same key before or after gives the fields."""
+    """Yield the audio members of a tar file as inputs.
+
+    A .json member of the same key, before or after the audio, gives the fields.
+    """
     try:
         with tarfile.open(path, "r:") as archive:
             for key, members in groupby(_files_in(archive), lambda member: _split(member.name)[0]):
@@ -61,7 +64,7 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def in_parquet(path: Path) -> Iterator[Input]:
-    """Yield the rows of a Parquet file; `audio` holds {bytes, path}, bytes, or a path."""
+    """Yield the rows of a Parquet file as inputs; `audio` holds {bytes, path}, bytes, or a path."""
     arrow = pyarrow()
     try:
         with arrow.parquet.ParquetFile(path) as file:

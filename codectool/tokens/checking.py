@@ -1,4 +1,4 @@
-"""Whether the codes in shards are those that a recording gets by itself."""
+"""A check that the codes in shards are those that each recording gets by itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from codectool.tokens.reading import read
 
 @dataclass
 class Checked:
-    """How many codes of how many recordings were compared, and how many of them differ."""
+    """How many codes, of how many recordings, were compared, and how many differ."""
 
     items: int = 0
     codes: int = 0
@@ -26,9 +26,9 @@ class Checked:
 
 
 def check(job: TokenizeJob, count: int) -> Checked:
-    """Encode so many recordings of a job alone, as `codec encode` does, and compare with its shards.
+    """Encode `count` recordings of a job alone, as `codec encode` does; compare with its shards.
 
-    They are drawn at random among whole audio files.
+    The recordings are drawn at random among whole audio files.
     """
     chosen: list[tuple[str, Input]] = []
     seen = 0

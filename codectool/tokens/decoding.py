@@ -1,4 +1,4 @@
-"""Shards back to sound: each recording as long as it was."""
+"""Shards back to sound: each recording at its own rate, as long as it was."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from codectool.audio.source import open_source
 from codectool.container import Header, Reader, Writer
 from codectool.errors import CodecError, DataError, UsageError, WeightsError
 from codectool.models.loaded import LoadedModel
-from codectool.models.loading import load
+from codectool.models.loading import RunsModel, load
 from codectool.models.registry import find
 from codectool.pipeline.decode_loop import decode_blocks
 from codectool.tokens.reading import open_shards
@@ -21,23 +21,19 @@ from codectool.tokens.tar_formats import member_name
 
 
 @dataclass(frozen=True)
-class DecodeTokensJob:
-    """Which shard, or folder of shards, becomes which folder of audio files, of what suffix."""
+class DecodeTokensJob(RunsModel):
+    """A shard, or a folder of shards, and the folder of audio files to make of it, with their suffix."""
 
     source: str
     target: str
     suffix: str = ".wav"
     subtype: str | None = None
-    weights: Path | None = None
-    device: str = "cpu"
-    precision: str = "auto"
-    engine: str = "auto"
     overwrite: bool = False
 
 
 @dataclass
 class DecodedTokens:
-    """What came of it: `errors` has a line for each recording that could not be decoded."""
+    """The outcome: `errors` has a line for each recording that could not be decoded."""
 
     items: int = 0
     duration_s: float = 0.0
@@ -45,11 +41,10 @@ class DecodedTokens:
 
 
 def decode_tokens(job: DecodeTokensJob, progress: Callable[[float], None] | None = None) -> DecodedTokens:
-    """Write an audio file for each recording of a data set, of the rate and exactly the length it had.
+    """Write an audio file for each recording of a data set, at the rate and of exactly the length it had.
 
-    What is there already is left, unless it is to be overwritten. Raises WeightsError when the weights are
-    not those that made the codes, DataError for a damaged shard; what is wrong with one recording is in the
-    result.
+    A file that exists is left, unless it is to be overwritten. Raises WeightsError when the weights are not
+    those that made the codes, and DataError for a damaged shard. A failure of one recording is in the result.
     """
     result = DecodedTokens()
     model: LoadedModel | None = None
@@ -134,7 +129,7 @@ def _reader(record: Record, description: Description) -> Reader:
 
 
 def _model_of(description: Description, job: DecodeTokensJob, path: Path) -> LoadedModel:
-    model = load(description.model, job.weights, job.device, job.precision, job.engine)
+    model = load(description.model, *job.how)
     if model.fingerprint.hex() != description.fingerprint:
         raise WeightsError(
             f"{path}: made with weights {description.fingerprint} of {description.model}, "

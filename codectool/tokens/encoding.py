@@ -1,4 +1,4 @@
-"""Recordings to records: short ones side by side, long ones as streams, each as if it were alone."""
+"""Recordings to records: short ones side by side, long ones as streams, with the codes of each alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WINDOW_S = 480.0  # of audio that a window may hold, 46 MB at 24 kHz
 
 
 def describe(model: LoadedModel, levels: int, device: str) -> Description:
-    """Return how the codes of a model come about."""
+    """Return the description of codes that a model makes."""
     entry = model.entry
     return Description(
         model=entry.name,
@@ -47,7 +47,7 @@ def describe(model: LoadedModel, levels: int, device: str) -> Description:
 
 @dataclass
 class Waiting:
-    """An input that was begun: a clip whose codes come with those of others, or what came of it already."""
+    """An input that was begun: a clip that waits to be encoded with others, or the outcome if it is known."""
 
     given: Input
     clip: Clip | None = None
@@ -58,7 +58,7 @@ class Waiting:
 def encode_inputs(
     inputs: Iterable[Input], model: LoadedModel, description: Description
 ) -> Iterator[Record | tuple[Input, str]]:
-    """Yield in their order the record of each input, or the input with the reason why there is none."""
+    """Yield the record of each input, in their order; for an input that failed, the input and the reason."""
     window: list[Waiting] = []
     window_s = 0.0
     for given in inputs:

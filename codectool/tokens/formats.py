@@ -75,13 +75,13 @@ DEFAULT_FORMAT = "wds"
 
 
 def state_folder(target: Path, alone: bool) -> Path:
-    """Return where what is known of a data set lies: in its folder, or beside a folder of shards alone."""
+    """Return the folder for facts about a run: in the data set, or beside one that holds only shards."""
     folder = Path(os.path.abspath(target))  # noqa: PTH100 (`.` has no name to add to)
     return folder.with_name(f"{folder.name}.codectool") if alone else folder / ".codectool"
 
 
 def format_of(name: str) -> Format:
-    """Return a format by its name; UsageError for an unknown one, or one whose library is not installed."""
+    """Return a format by its name; UsageError for an unknown one, and for one whose library is missing."""
     if name not in FORMATS:
         raise UsageError(f"no format is called {name!r}: choose from {', '.join(FORMATS)}")
     FORMATS[name].check()
@@ -89,7 +89,7 @@ def format_of(name: str) -> Format:
 
 
 def format_of_shard(path: Path) -> Format:
-    """Return the format that a file has by its name; DataError for none."""
+    """Return the format of a file, by its name; DataError if it is none."""
     if path.suffix == ".tar":
         return FORMATS["shar" if path.name.startswith("codes.") else "wds"]
     for each in FORMATS.values():

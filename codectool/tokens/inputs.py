@@ -1,4 +1,4 @@
-"""Recordings to tokenize: from folders, lists, manifests, tar files, Parquet and .ecdc files, one by one."""
+"""The recordings to tokenize: of folders, lists, manifests, tar, Parquet and .ecdc files, one by one."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ READ_SUFFIXES = AUDIO_SUFFIXES | {CODED_SUFFIX, ".tar", ".parquet"}
 def find_inputs(source: str, keep_paths: bool = False) -> Iterator[Input]:
     """Yield the recordings of a folder with its subfolders, a list, a manifest, a tar or a Parquet file.
 
-    `-` is a list or a manifest on stdin, `*` in a name stands for many files. With `keep_paths` the paths of
-    files are passed through as fields. FileError or UsageError when there is nothing of the kind.
+    `-` is a list or a manifest on stdin, and `*` in a name stands for many files. With `keep_paths` the path
+    of each file becomes one of its fields. Raises FileError or UsageError when there is nothing of the kind.
     """
     found = _found(source)
     for each in found:

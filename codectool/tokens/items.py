@@ -1,4 +1,4 @@
-"""One recording to tokenize, and where it is; its bytes are read only when its turn comes."""
+"""One recording to tokenize, and where it is; its bytes are read when its turn comes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ PATH_DIGITS = 8  # of a hash, in keys for files that lie elsewhere
 
 @dataclass(frozen=True)
 class Place:
-    """Where a recording is: a file, some bytes of it, or a row of a Parquet file; and which part of it.
+    """The place of a recording: a file, some bytes of it, or a row of a Parquet file.
 
     Attributes:
         path: the file.
-        start_byte, size_bytes: where it is in a tar file; None for the whole file.
-        row: of a Parquet file whose column `audio` holds it.
-        name: of the member of a tar file, or of the file that a row names.
-        start_s, duration_s: the part of its sound that is meant; None for all of it, or to its end.
+        start_byte, size_bytes: where the recording is in a tar file; None for the whole file.
+        row: the row of a Parquet file whose column `audio` holds the recording.
+        name: the name of the member of a tar file, or of the file that a row names.
+        start_s, duration_s: the part of the sound that is meant; None for all of it, or to its end.
     """
 
     path: str
@@ -61,7 +61,7 @@ class Place:
         return source if self.start_s is None else PartSource(source, self.start_s, self.duration_s)
 
     def known_bytes(self) -> int:
-        """Return how many bytes there are, -1 if that cannot be told before they are read."""
+        """Return the number of bytes, -1 if it is not known before they are read."""
         if self.size_bytes is not None or self.row is not None:
             return -1 if self.size_bytes is None else self.size_bytes
         try:
@@ -71,7 +71,7 @@ class Place:
 
 
 class PartSource(AudioSource):
-    """Part of a source of audio, which it closes; DataError for one that begins behind its end."""
+    """Audio of a part of a source, which it closes; DataError for a part that begins behind the end."""
 
     def __init__(self, whole: AudioSource, start_s: float, duration_s: float | None) -> None:
         super().__init__(whole.name, whole.rate_hz, whole.channels, None)
@@ -102,9 +102,9 @@ class PartSource(AudioSource):
 
 @dataclass(frozen=True)
 class Input:
-    """One recording to tokenize: its key, where it is, and the fields that are passed through.
+    """One recording to tokenize: its key, its place, and the fields that are passed through.
 
-    `problem` says why there is no recording, for what a manifest has and cannot be read.
+    `problem` says why there is no recording, for an item of a manifest that cannot be read.
     """
 
     key: str
@@ -114,7 +114,7 @@ class Input:
 
 
 def key_of(path: str, base: Path) -> str:
-    """Return a key for a file: its place below the base, else its name and a hash, which tells no folder."""
+    """Return a key for a file: its path below the base, else its name and a hash of its whole path."""
     pure = PurePath(path)
     absolute = Path(os.path.abspath(base / pure))  # noqa: PTH100 (resolving would follow links)
     home = Path(os.path.abspath(base))  # noqa: PTH100
@@ -125,7 +125,7 @@ def key_of(path: str, base: Path) -> str:
 
 
 def clean_key(key: str | None) -> str:
-    """Return a key that is a name within any folder."""
+    """Return a key as a name that is valid within any folder."""
     parts = (key or "").replace("\\", "/").split("/")
     return "/".join(part for part in parts if part not in ("", ".", ".."))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codectool.errors import UsageError
+from codectool.models.loading import RunsModel
 from codectool.models.registry import DEFAULT_MODEL, find
 from codectool.tokens.formats import BESIDE_CUTS, DEFAULT_FORMAT, Format, format_of
 from codectool.tokens.inputs import find_inputs
@@ -17,7 +18,7 @@ SHARD_ITEMS = 1000
 
 
 @dataclass(frozen=True)
-class TokenizeJob:
+class TokenizeJob(RunsModel):
     """What to tokenize, into what, and how.
 
     Attributes:
@@ -25,7 +26,7 @@ class TokenizeJob:
         target: the folder of the shards.
         form: name of a format.
         levels, rate_bps: how many levels, or what rate they may have; with neither, the model's usual rate.
-        model, weights, device, precision, engine: as for `models.loading.load`.
+        model: name of the model.
         shard_items: recordings in a shard.
         part: number of this process, and of how many; it writes every shard whose number fits.
         workers: processes of this machine that share the work.
@@ -40,10 +41,6 @@ class TokenizeJob:
     levels: int | None = None
     rate_bps: float | None = None
     model: str = DEFAULT_MODEL
-    weights: Path | None = None
-    device: str = "cpu"
-    precision: str = "auto"
-    engine: str = "auto"
     shard_items: int = SHARD_ITEMS
     part: tuple[int, int] = (0, 1)
     workers: int = 1
@@ -53,20 +50,20 @@ class TokenizeJob:
 
     @property
     def format(self) -> Format:
-        """The format, of codes beside existing cuts where there are some."""
+        """The format; for existing cuts, the format of codes beside them."""
         found = format_of(self.form)
         return BESIDE_CUTS if found.alone and is_shar(self.source) else found
 
     @property
     def level_count(self) -> int:
-        """How many levels; UsageError for a model or a rate there is not."""
+        """The number of levels; UsageError for a model or a rate that does not exist."""
         entry = find(self.model)
         levels = entry.levels_for(self.rate_bps) if self.levels is None else self.levels
         entry.check_levels(levels)
         return levels
 
     def shards(self) -> Iterator[Shard]:
-        """Yield all shards of the data set, of this part and of others."""
+        """Yield all shards of the data set, those of other parts, too."""
         if is_shar(self.source):
             planned = shar_shards(self.source, self.format.pattern)
         else:
@@ -75,7 +72,7 @@ class TokenizeJob:
         return with_own_keys(planned)
 
     def check(self) -> None:
-        """Raise UsageError for what cannot be asked."""
+        """Raise UsageError for choices that cannot be."""
         number, count = self.part
         if not 0 <= number < count:
             raise UsageError(f"part {number} of {count}: parts count from 0")

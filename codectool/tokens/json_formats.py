@@ -1,4 +1,4 @@
-"""Shards that are lines of JSON: with the codes in them, or with the name of an .npy file beside them."""
+"""Shards that are lines of JSON, with the codes in them, or with the name of an .npy file beside them."""
 
 from __future__ import annotations
 

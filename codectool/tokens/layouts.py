@@ -1,7 +1,7 @@
-"""Layouts of codes: views of the stored `[levels, frames]` as models want them, each with its inverse.
+"""Layouts of codes `[levels, frames]`: the orders that language models want, each with its inverse.
 
-Every function takes and gives arrays and keeps nothing. `vocabulary_of` says how many ids a layout has, and
-which of them are special. No torch.
+Every function is plain: arrays in, arrays out. `vocabulary_of` says how many ids a layout has, and which of
+them are special. No torch.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ LAYOUTS = ("parallel", "frames", "flat", "flat-offset", "tree", "columns", "dela
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The ids that a layout's arrays hold: from 0 to before `size`; `special` gives those that are no codes.
+    """The ids in the arrays of a layout, 0 to below `size`; `special` names those that are no codes.
 
-    `offsets` are what was added to the codes of each level, all 0 but in `flat-offset` and `tree`.
+    `offsets` are what was added to the codes of each level. All are 0 but in `flat-offset` and `tree`.
     """
 
     size: int
@@ -32,7 +32,7 @@ class Vocabulary:
 
 
 def vocabulary_of(layout: str, codebook_sizes: Sequence[int]) -> Vocabulary:
-    """Return the vocabulary of a layout for levels of so many codes each; UsageError for an unknown one."""
+    """Return the vocabulary of a layout, for levels of these sizes; UsageError for an unknown layout."""
     _check_layout(layout)
     none = (0,) * len(codebook_sizes)
     largest = max(codebook_sizes)
@@ -49,7 +49,7 @@ def vocabulary_of(layout: str, codebook_sizes: Sequence[int]) -> Vocabulary:
 
 
 def laid_out(codes: Codes, layout: str, codebook_sizes: Sequence[int]) -> Codes | dict[str, Codes]:
-    """Return codes `[levels, frames]` in a layout by its name; UsageError for an unknown one."""
+    """Return codes `[levels, frames]` in the layout of that name; UsageError for an unknown one."""
     _check_layout(layout)
     if layout == "frames":
         return frames_first(codes)
@@ -67,9 +67,9 @@ def laid_out(codes: Codes, layout: str, codebook_sizes: Sequence[int]) -> Codes 
 
 
 def codes_from(arranged: Codes | Mapping[str, Codes], layout: str, codebook_sizes: Sequence[int]) -> Codes:
-    """Return the codes `[levels, frames]` that `laid_out` made this of; UsageError for an unknown layout.
+    """Return the codes `[levels, frames]` of which `laid_out` made `arranged`.
 
-    DataError when it holds what that layout cannot.
+    Raises UsageError for an unknown layout, and DataError for ids that the layout cannot hold.
     """
     _check_layout(layout)
     if isinstance(arranged, Mapping):
@@ -126,10 +126,11 @@ def from_flat(arranged: Codes, levels: int, codebook_sizes: Sequence[int] | None
 
 
 def tree(codes: Codes, codebook_sizes: Sequence[int]) -> Codes:
-    """`[levels, frames]` to `[frames * levels]` with ids of their own, a code before those within its time.
+    """`[levels, frames]` to `[frames * levels]`, each level with ids of its own, in the order of a tree.
 
-    That is for codebooks of which each has two codes for every one of the codebook before it, as SNAC's have:
-    of the levels a, b0, b1, c0, c1, c2, c3 it makes a, b0, c0, c1, b1, c2, c3, as Orpheus has them.
+    A code stands before those within its time. That is for codebooks each of which has two codes for every
+    one of the codebook before, as SNAC's have. The levels a, b0, b1, c0, c1, c2, c3 become a, b0, c0, c1, b1,
+    c2, c3, the order of Orpheus.
     """
     order = _depth_first(len(codes))
     return flat(codes[order], [codebook_sizes[level] for level in order])
@@ -158,9 +159,10 @@ def from_columns(arranged: Mapping[str, Codes]) -> Codes:
 
 
 def delay(codes: Codes, special: int, delays: Sequence[int] | None = None) -> Codes:
-    """Shift each level to the right, level k by k steps as MusicGen does; `special` fills the gaps.
+    """`[levels, frames]` to `[levels, frames + longest delay]`, with each level shifted to the right.
 
-    `[levels, frames]` to `[levels, frames + the longest delay]`; `delays` are other steps, one a level.
+    Level k is shifted k steps, as in MusicGen; `delays` gives other steps, one a level. The id `special`
+    fills the gaps.
     """
     steps = _delays(len(codes), delays)
     shifted = np.full((len(codes), codes.shape[1] + max(steps)), special, _wide(codes, special))
@@ -170,9 +172,9 @@ def delay(codes: Codes, special: int, delays: Sequence[int] | None = None) -> Co
 
 
 def from_delay(arranged: Codes, special: int, delays: Sequence[int] | None = None) -> Codes:
-    """Undo `delay`: `[levels, frames + the longest delay]` to `[levels, frames]`.
+    """`[levels, frames + longest delay]` back to `[levels, frames]`.
 
-    DataError when it is shorter than the delay, or `special` stands where a code belongs.
+    Raises DataError when it is shorter than the delay, or `special` stands where a code belongs.
     """
     steps = _delays(len(arranged), delays)
     frames = arranged.shape[1] - max(steps)
@@ -185,7 +187,7 @@ def from_delay(arranged: Codes, special: int, delays: Sequence[int] | None = Non
 
 
 def code_dtype(size: int) -> type[np.int16] | type[np.int32]:
-    """Return the type that ids below `size` are stored in: int16 up to 32 768, else int32."""
+    """Return the type of stored ids: int16 if all are below 32 768, otherwise int32."""
     return np.int16 if size <= 1 << 15 else np.int32
 
 

@@ -1,4 +1,4 @@
-"""Codes as .npy, and with all that an .ecdc file needs as .npz, and back."""
+"""The codes of an .ecdc file as .npy, or with everything to write the file again as .npz, and back."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ from codectool.models.weights import weights_fingerprint
 
 @dataclass(frozen=True)
 class TokensJob:
-    """Codes to take out of an .ecdc file into .npy or .npz, or to put from such a file into an .ecdc file.
+    """The codes of an .ecdc file to take out into .npy or .npz, or to put back.
 
     Attributes:
-        source, target: which; `-` is stdin, told by its content, or stdout, `.npz` or an .ecdc file.
-        model, weights: whose codes they are, where the source does not say; None as it does.
+        source, target: the files; a source of `-` is stdin, told by its content, and a target of `-` is
+            stdout.
+        model, weights: whose codes they are, where the source does not say.
         rate_hz: the recording's sample rate, where the source does not say; None for the model's.
         samples: the recording's length, where the source does not say; None for all that the codes make.
     """
@@ -53,11 +54,11 @@ class TokensJob:
 
 
 def tokens(job: TokensJob) -> tuple[int, ...]:
-    """Take codes out, or put them back where the source is numpy's; return the shape of the codes.
+    """Take codes out of an .ecdc file, or put them back from numpy's files; return the shape of the codes.
 
-    `.npy` holds them as int16 `[levels, frames]` (`[streams, levels, frames]` for several coded channels);
-    `.npz` holds besides them all that is needed to write the file again, in its version. Codes without that
-    need a `model`. Memory grows with the file.
+    A .npy file holds int16 `[levels, frames]`, or `[streams, levels, frames]` of channels coded apart. A .npz
+    file also holds all that is needed to write the .ecdc file again, in its version. Codes without that need
+    a `model`. Memory grows with the file.
     """
     refuse_same(job.source, job.target)
     with open_input(job.source) as stream:

@@ -32,9 +32,9 @@ def pyarrow() -> ModuleType:
 def write_parquet(
     output: BinaryIO, description: Description, records: Iterable[Record], target: Path
 ) -> None:
-    """Write a row for each record that has codes: `codes` is a list of lists, `[levels][frames]`.
+    """Write a row for each record that has codes; its `codes` are lists of lists, `[levels][frames]`.
 
-    The rows of a shard are held until all are there: only then the types of passed fields are known.
+    The rows of a shard are held until all are there, since only then the types of passed fields are known.
     """
     arrow = pyarrow()
     code_type = arrow.from_numpy_dtype(description.dtype)

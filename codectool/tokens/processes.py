@@ -1,22 +1,13 @@
-"""Who writes the shards of a run: this process, or several of this machine."""
+"""The runners that write the shards of a run: in this process, or in several of this machine."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from functools import lru_cache
-from multiprocessing.connection import wait
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
-from codectool.engines.kernel_caches import bound_kernel_caches
-from codectool.engines.threads import THREADS_VARIABLE
+from codectool.engines.processes import ProcessPool, serve_calls
 from codectool.errors import CodecError, UsageError
 from codectool.models.loading import load
 from codectool.tokens.encoding import describe
@@ -27,20 +18,20 @@ from codectool.tokens.state import State
 
 
 class Runner(Protocol):
-    """Does the work of a run, wherever that may be."""
+    """Does the work of a run, on one machine or many."""
 
     def describe(self, job: TokenizeJob) -> Description:
-        """Return how the codes of a job come about."""
+        """Return the description of the codes that a job makes."""
         ...
 
     def write(self, job: TokenizeJob, description: Description, shards: Iterator[Shard]) -> Iterator[Written]:
-        """Write shards, and yield what came of each."""
+        """Write shards, and yield the outcome of each."""
         ...
 
 
 def describe_job(job: TokenizeJob) -> Description:
-    """Return how the codes of a job come about here; loads the model."""
-    model = _load(job.model, job.weights, job.device, job.precision, job.engine)
+    """Load the model here; return the description of the codes that a job makes."""
+    model = _load(job.model, *job.how)
     return describe(model, job.level_count, job.device)
 
 
@@ -49,7 +40,7 @@ def work(job: TokenizeJob, description: Description, shard: Shard) -> Written:
     found = describe_job(job)
     if found != description:
         raise UsageError(f"the model here is {found.facts()}, not {description.facts()}")
-    model = _load(job.model, job.weights, job.device, job.precision, job.engine)
+    model = _load(job.model, *job.how)
     written = write_shard(shard, Path(job.target), job.format, model, description)
     State(Path(job.target), job.format).keep(written)
     return written
@@ -61,7 +52,7 @@ def _load(*choices: Any) -> Any:
 
 
 class InThisProcess:
-    """Writes one shard after another, on as many threads as there are cores where a recording is long."""
+    """Writes one shard after another; a long recording is encoded on as many threads as there are cores."""
 
     def describe(self, job: TokenizeJob) -> Description:
         return describe_job(job)
@@ -71,55 +62,33 @@ class InThisProcess:
 
 
 class InProcesses:
-    """Writes several shards at a time, each in a process of one thread; a context manager that ends them."""
+    """Writes several shards at a time, in processes of one thread; a context manager that ends them."""
 
     def __init__(self, workers: int) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks, but no threads
-        self._workers = workers
-        self._pool = ProcessPoolExecutor(workers, context, _prepare)
+        self._pool: ProcessPool[Callable[[], Any], Any] = ProcessPool(workers, serve_calls, _stop)
 
     def __enter__(self) -> InProcesses:
+        self._pool.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:  # Ctrl-C does not wait for whole shards
-            for process in multiprocessing.active_children():
-                process.kill()
-        self._pool.shutdown(cancel_futures=True)
+    def __exit__(self, *raised: Any) -> None:
+        self._pool.__exit__(*raised)
 
     def describe(self, job: TokenizeJob) -> Description:
-        described: Description = self._result(self._pool.submit(describe_job, job))
+        described: Description = next(self._results([partial(describe_job, job)]))
         return described
 
     def write(self, job: TokenizeJob, description: Description, shards: Iterator[Shard]) -> Iterator[Written]:
-        waiting: deque[Future[Written]] = deque()
-        for shard in shards:
-            waiting.append(self._pool.submit(work, job, description, shard))
-            if len(waiting) > 2 * self._workers:
-                yield self._result(waiting.popleft())
-        while waiting:
-            yield self._result(waiting.popleft())
+        yield from self._results(partial(work, job, description, shard) for shard in shards)
 
-    def _result(self, future: Future[Any]) -> Any:
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            raise CodecError(
-                "a worker was killed, perhaps for want of memory: the same command goes on, and fewer "
-                "`workers` need less"
-            ) from None
+    def _results(self, tasks: Iterable[Callable[[], Any]]) -> Iterator[Any]:
+        for _, result in self._pool.results((task,) for task in tasks):
+            if isinstance(result, Exception):
+                raise result
+            yield result
 
 
-def _prepare() -> None:
-    """Make a worker compute on one thread, leave Ctrl-C to its parent, and end with it."""
-    os.environ[THREADS_VARIABLE] = "1"  # read when torch is imported
-    bound_kernel_caches()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+def _stop(_: object, died: str) -> NoReturn:
+    """End the run when a worker died: the state beside the shards says where to go on."""
+    why = f"a worker {died}, perhaps for want of memory"
+    raise CodecError(f"{why}: the same command goes on, and fewer `workers` need less")

@@ -21,7 +21,7 @@ from codectool.tokens.shards import Shard, Written
 
 
 class WriteShard:
-    """An actor that writes the shards it is given, with one model."""
+    """An actor that writes the shards it is given, and keeps its model."""
 
     def __init__(self, job: TokenizeJob, description: Description) -> None:
         bound_kernel_caches()
@@ -35,11 +35,11 @@ class WriteShard:
 
 
 class RayRunner:
-    """Writes shards on a Ray cluster with Ray Data, a context manager that leaves the cluster at its end.
+    """Writes shards on a Ray cluster with Ray Data; a context manager that leaves the cluster at its end.
 
-    `workers` is how many actors there are, None for one a core (or a GPU, for such a device); `address` is
+    `workers` is the number of actors, None for one a core, or one a GPU if the device is one. `address` is
     that of a cluster, None for one on this machine. All nodes must see inputs and outputs under the same
-    paths. When a node dies, Ray starts its actors elsewhere and its shards are written again, whole or not
+    paths. When a node dies, Ray starts its actors elsewhere, and its shards are written again, whole or not
     at all.
     """
 

@@ -19,7 +19,7 @@ GLOBS = tuple(dict.fromkeys(each.pattern.replace("{:06}", "*") for each in FORMA
 
 @dataclass(frozen=True)
 class OpenShard:
-    """A shard that is being read: what it says about itself, and its records, which can be taken once."""
+    """A shard that is being read: its description, and its records, which can be taken once."""
 
     path: Path
     description: Description
@@ -27,7 +27,7 @@ class OpenShard:
 
 
 def shard_paths(source: str | Path) -> list[Path]:
-    """Return the shards of a folder in order, or the one named; FileError when there are none."""
+    """Return the shards of a folder in order, or the one shard named; FileError when there are none."""
     path = Path(source)
     if not path.is_dir():
         return [path]
@@ -46,7 +46,7 @@ def _is_empty(path: Path) -> bool:
 
 
 def open_shards(source: str | Path) -> Iterator[OpenShard]:
-    """Yield the shards of a folder, or the one named; DataError for what is no shard."""
+    """Yield the shards of a folder, or the one shard named; DataError for a file that is no shard."""
     for path in shard_paths(source):
         if not path.is_file():
             raise FileError(f"{path}: there is no such file")
@@ -54,7 +54,7 @@ def open_shards(source: str | Path) -> Iterator[OpenShard]:
 
 
 def is_data_set(source: str | Path) -> bool:
-    """Whether a path is a shard by its name, or a folder that `codec tokenize` made."""
+    """Return whether a path is a shard, by its name, or a folder that `codec tokenize` made."""
     path = Path(source)
     if path.is_dir():
         return any(state_folder(path, alone).is_dir() for alone in (False, True))
@@ -62,17 +62,17 @@ def is_data_set(source: str | Path) -> bool:
 
 
 def describe(source: str | Path) -> Description:
-    """Return how the codes of a data set, or of one shard, were made."""
+    """Return the description of a data set, or of one shard."""
     return next(open_shards(source)).description
 
 
 def read(source: str | Path, layout: str = "parallel", levels: int | None = None) -> Iterator[dict[str, Any]]:
     """Yield a dictionary for each recording of a data set, or of one shard, in order.
 
-    `codes` are int16 or int32, `[levels, frames]` or as the layout (`codectool.tokens.layouts`) has them, of
-    the first `levels` levels only if so wanted. Beside them are `id`, `samples`, `sample_rate_hz`,
-    `channels`, `duration_s`, `frames`, and the fields that came with the input. DataError for what is
-    damaged, UsageError for an unknown layout.
+    `codes` are int16 or int32, `[levels, frames]` or in the shape of the layout (`codectool.tokens.layouts`).
+    With `levels` they are the first so many levels only. The other keys are `id`, `samples`,
+    `sample_rate_hz`, `channels`, `duration_s`, `frames`, and the fields that came with the input. Raises
+    DataError for damage, and UsageError for an unknown layout.
     """
     for shard in open_shards(source):
         sizes = shard.description.codebook_sizes[:levels]

@@ -1,4 +1,4 @@
-"""What a shard holds: a description of how its codes were made, once, and a record for each recording."""
+"""The content of a shard: one description of how its codes were made, and a record for each recording."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Description:
 
     @property
     def levels(self) -> int:
-        """Levels that are stored; the model may have more."""
+        """The number of levels that are stored; the model may have more."""
         return len(self.codebook_sizes)
 
     @property
@@ -55,11 +55,14 @@ class Description:
 
     @property
     def dtype(self) -> type[np.int16] | type[np.int32]:
-        """What codes are stored as."""
+        """The type in which codes are stored."""
         return code_dtype(max(self.codebook_sizes))
 
     def facts(self) -> dict[str, Any]:
-        """Return all of it as JSON has it, with levels, frame rate and type, which follow from it."""
+        """Return the description as JSON has it.
+
+        It also has the number of levels, the frame rate and the type, which follow from the rest.
+        """
         derived = {
             "version": VERSION,
             "levels": self.levels,
@@ -70,7 +73,7 @@ class Description:
 
     @classmethod
     def from_facts(cls, facts: Any) -> Description:
-        """Return the description that gives these facts; DataError when they are none."""
+        """Return the description that has these facts; DataError when they are not those of one."""
         try:
             if facts["version"] != VERSION:
                 raise DataError(
@@ -93,10 +96,10 @@ RESERVED = (*FACTS, "codes", "audio_codes", "codes_path", "codectool")  # fields
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """The codes `[levels, frames]` of one recording, and what is needed to give back its exact length.
+    """The codes `[levels, frames]` of one recording, and what gives back its exact length.
 
     `samples`, `sample_rate_hz` and `channels` are the original's. `scales` are those of segments. `fields`
-    came with the input and are passed through. Without codes it stands for a recording that failed.
+    came with the input and are passed through. A record without codes stands for a recording that failed.
     """
 
     key: str
@@ -129,7 +132,7 @@ class Record:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], codes: Codes) -> Record:
-        """Return the record of a row and its codes; DataError when something lacks or does not fit."""
+        """Return the record of a row and its codes; DataError when a value is missing or does not fit."""
         try:
             numbers = [row[name] for name in ("samples", "sample_rate_hz", "channels", "frames")]
             scales = row.get("scales")

@@ -1,4 +1,4 @@
-"""A whole run: inputs to shards, of which those that are whole are left as they are."""
+"""A whole run: inputs to shards; shards that are whole already are left as they are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from codectool.tokens.state import State
 
 @dataclass
 class Totals:
-    """What came of a run: of its own part, shards and recordings; `complete` if all parts are there."""
+    """The outcome of a run: shards and recordings of its own part.
+
+    `complete` says whether the shards of all parts are there.
+    """
 
     shards: int = 0
     skipped: int = 0
@@ -43,11 +46,11 @@ Tell = Callable[[Written, bool], None]  # told of every shard, and whether it wa
 
 
 def run(job: TokenizeJob, tell: Tell = lambda *_: None, runner: Runner | None = None) -> Totals:
-    """Write the shards of a job's part that are not there, telling of each.
+    """Write those shards of a job's part that are not there yet, and tell of each.
 
-    Raises UsageError for what cannot be asked, or a folder that holds another data set, WeightsError without
-    weights, FileError for what cannot be read or written. What is wrong with one recording is in its shard's
-    errors.
+    Raises UsageError for choices that cannot be, or a folder that holds another data set, WeightsError
+    without weights, and FileError for files that cannot be read or written. Failures of single recordings are
+    in the errors of their shards.
     """
     job.check()
     if runner is not None:

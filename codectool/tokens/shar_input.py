@@ -16,14 +16,15 @@ CUTS = "cuts.*.jsonl*"
 
 
 def is_shar(source: str) -> bool:
-    """Whether a source is a folder with cuts of Lhotse Shar."""
+    """Return whether a source is a folder with cuts of Lhotse Shar."""
     return Path(source).is_dir() and any(Path(source).glob(CUTS))
 
 
 def shar_shards(source: str, pattern: str) -> Iterator[Shard]:
-    """Yield a shard for each of the cuts, by the number that it has there.
+    """Yield a shard for each file of cuts, with the same number.
 
-    FileError when the recordings of a shard are not there, DataError when they are not those of its cuts.
+    Raises FileError when the recordings of a shard are missing, and DataError when they are not those of its
+    cuts.
     """
     for cuts in sorted(Path(source).glob(CUTS)):
         number = int(cuts.name.split(".")[1])

@@ -1,4 +1,4 @@
-"""What a data set holds, and whether it is whole, for people and programs."""
+"""What a data set holds, and whether it is whole."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from codectool.tokens.shards import sha256_of
 
 @dataclass
 class LevelUse:
-    """How often each code of a level was used."""
+    """How often each code of a level is used."""
 
     counts: npt.NDArray[np.int64]
 
@@ -29,7 +29,10 @@ class LevelUse:
         self.counts += np.bincount(codes, minlength=len(self.counts))
 
     def facts(self) -> dict[str, Any]:
-        """Return perplexity (as many codes, used equally, would be as hard to guess) and unused codes."""
+        """Return the number of codes that were never used, and the perplexity.
+
+        The perplexity is the number of codes that, used equally often, would be as hard to guess.
+        """
         used = self.counts[self.counts > 0]
         shares = used / max(1, used.sum())
         perplexity = float(np.exp(-(shares * np.log(shares)).sum())) if len(used) else 0.0
@@ -52,7 +55,7 @@ class TokensSummary:
     levels: list[LevelUse] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
-        """Return what a person or a program wants to know, in plain values, by names with units."""
+        """Return the facts as plain values, by names with units."""
         codes = self.frames * self.description.levels
         return {
             "shards": self.shards,
@@ -69,7 +72,7 @@ class TokensSummary:
 def summarize(source: str | Path) -> TokensSummary:
     """Read a data set, or one shard, to its end and sum it up.
 
-    DataError for damage, or shards that were made in different ways.
+    Raises DataError for damage, and for shards that were made in different ways.
     """
     summary: TokensSummary | None = None
     for shard in open_shards(source):
@@ -93,7 +96,10 @@ def summarize(source: str | Path) -> TokensSummary:
 
 
 def checked_records(shard: OpenShard) -> Iterator[Record]:
-    """Yield the records of a shard; DataError for codes its codebooks lack, or a length that cannot be."""
+    """Yield the records of a shard.
+
+    Raises DataError for codes that its codebooks do not have, and for a length that cannot be.
+    """
     description = shard.description
     sizes = np.array(description.codebook_sizes)[:, None]
     for record in shard.records:
@@ -112,9 +118,10 @@ def checked_records(shard: OpenShard) -> Iterator[Record]:
 
 
 def verify_tokens(source: str | Path) -> Iterator[tuple[Path, str | None]]:
-    """Yield each shard of a data set with what is wrong with it, None for nothing.
+    """Yield each shard of a data set, and what is wrong with it, None if nothing is.
 
-    Every code is looked at, and the digest that was kept when the shard was written, where it is still there.
+    Every code is looked at. So is the digest that was kept when the shard was written, where it is still
+    there.
     """
     for path in shard_paths(source):
         try:

@@ -1,7 +1,7 @@
-"""Shards that are tar files: WebDataset's, and Lhotse Shar's of a field `codes`.
+"""Shards that are tar files: WebDataset's, and those of Lhotse Shar for a field `codes`.
 
-What a shard says about itself is the comment of the archive, a header before the first member that every
-reader passes over (POSIX.1-2001, `pax`), as git has its commits there. Owners, modes and times are fixed.
+The description of a shard is the comment of the archive, a header before the first member that every reader
+passes over (POSIX.1-2001, `pax`); git keeps its commits there. Owners, modes and times are fixed.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def read_wds(path: Path) -> tuple[Description, Iterator[Record]]:
 def write_shar(output: BinaryIO, description: Description, records: Iterable[Record], target: Path) -> None:
     """Write `<id>.npy` and the manifest `<id>.json` that Lhotse reads, in the order of the cuts.
 
-    A recording that failed has a place without data, as Lhotse wants it. Lhotse's manifest has no room for
-    the exact length, which is a comment of the member.
+    A recording that failed has a place without data, as Lhotse wants it. The exact length is a comment of the
+    member, since Lhotse's manifest has no room for it.
     """
     with _archive(output, description, records) as (archive, left):
         for record in left:
@@ -62,7 +62,7 @@ def write_shar(output: BinaryIO, description: Description, records: Iterable[Rec
 def write_shar_with_cuts(
     output: BinaryIO, description: Description, records: Iterable[Record], target: Path
 ) -> None:
-    """Write `codes.N.tar` as `write_shar` does, and `cuts.N.jsonl.gz` beside it, for inputs that had none."""
+    """Write `codes.N.tar` as `write_shar` does, and `cuts.N.jsonl.gz` beside it, for inputs without cuts."""
     cuts = target.with_name(target.name.replace("codes.", "cuts.", 1)).with_suffix(".jsonl.gz")
     with open_atomic(cuts, overwrite=True) as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as lines:
 
@@ -82,7 +82,7 @@ def cuts_in(folder: Path) -> Iterator[Path]:
 
 
 def read_shar(path: Path) -> tuple[Description, Iterator[Record]]:
-    """Return the description of `codes.N.tar`, and its records; recordings that failed are left out."""
+    """Return the description of `codes.N.tar`, and its records, without recordings that failed."""
 
     def row_of(member: tarfile.TarInfo, text: bytes) -> Any:
         return json.loads(member.pax_headers[COMMENT])

@@ -1,4 +1,4 @@
-"""A callable for the data libraries of others: batches of recordings in, batches of tokens out."""
+"""A callable for other data libraries: a batch of recordings in, a batch of tokens out."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ from codectool.tokens.records import Description, Record
 class Tokenize:
     """Turns a column of recordings into columns of tokens, a batch at a time.
 
-    It works as it is in `ray.data.Dataset.map_batches(Tokenize, ...)` and in
-    `datasets.Dataset.map(Tokenize(), batched=True)`. A recording is the bytes of an audio file, its path, or
-    a dictionary with `bytes` or `path`, or with `array` (`[samples]` or `[channels, samples]`) and
-    `sampling_rate`. The other columns stay; the column of audio becomes `codes` (int16 or int32
-    `[levels, frames]`, or as the layout has them), `frames`, `samples`, `sample_rate_hz`, `channels` and
-    `error`: why a recording has no codes, else empty. The model is loaded with the first batch.
+    It works in `ray.data.Dataset.map_batches(Tokenize, ...)` and in `datasets.Dataset.map(Tokenize(),
+    batched=True)` as it is. A recording is the bytes of an audio file, its path, a dictionary with `bytes` or
+    `path`, or one with `array` (`[samples]` or `[channels, samples]`) and `sampling_rate`.
 
-    UsageError for a model, a rate, levels or a layout that there is not.
+    The column of audio becomes `codes` (int16 or int32 `[levels, frames]`, or the shape of the layout),
+    `frames`, `samples`, `sample_rate_hz`, `channels`, and `error`, which says why a recording has no codes
+    and is else empty. The other columns stay. The model is loaded with the first batch.
+
+    Raises UsageError for a model, a rate, levels or a layout that does not exist.
     """
 
     def __init__(

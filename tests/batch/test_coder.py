@@ -46,7 +46,7 @@ def test_a_file_has_the_bytes_that_the_pipeline_writes(job: EncodeJob) -> None:
     assert (outcome.duration_s, outcome.coded_bytes) == ((RATE_HZ + 7) / RATE_HZ, len(coded))
 
 
-def test_a_hand_has_the_bytes_of_each_alone(job: EncodeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_has_the_bytes_of_each_alone(job: EncodeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     lengths = [RATE_HZ, RATE_HZ + 5, 0, RATE_HZ - 7, 3 * RATE_HZ]
     for number, samples in enumerate(lengths):
         write_noise(Path(f"{number}.wav"), samples, number)

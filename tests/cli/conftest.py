@@ -102,3 +102,12 @@ def read_wav(path: Argument) -> npt.NDArray[np.float32]:
     audio, _ = soundfile.read(path, dtype="float32")
     assert audio.ndim == 1
     return audio
+
+
+@pytest.fixture
+def cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's cache, empty, and nothing else that names weights or a way to the network."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    return folder / "cache" / "codectool"

@@ -10,7 +10,7 @@ from codectool.errors import DataError
 from .damaged import CODES, FOLDER, damaged_files
 from .samples import check_codes, lost, read
 
-LOSSES: dict[str, list[tuple[int, int | None]]] = {
+LOST: dict[str, list[tuple[int, int | None]]] = {
     "whole.ecdc": [],
     "header_bit.ecdc": [(0, 0)],
     "payload_bit.ecdc": [(10, 5)],
@@ -37,14 +37,14 @@ HEADERS = {
 def test_the_files_kept_are_those_the_script_makes() -> None:
     kept = {path.name: path.read_bytes() for path in FOLDER.iterdir()}
     assert kept == damaged_files()
-    assert set(kept) == set(LOSSES) | set(HEADERS)
+    assert set(kept) == set(LOST) | set(HEADERS)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", LOST)
 def test_losses(name: str) -> None:
     reader, events = read((FOLDER / name).read_bytes())
     check_codes(events, CODES)
-    assert lost(events) == LOSSES[name]
+    assert lost(events) == LOST[name]
     assert reader.complete == (name == "whole.ecdc")
 
 

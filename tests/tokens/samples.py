@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from codectool.tokens.jobs import TokenizeJob
+from codectool.tokens.reading import read
+from codectool.tokens.running import Totals, run
+
 RATE_HZ = 16_000
 
 
@@ -28,3 +32,13 @@ def write_clips(folder: Path, count: int, suffix: str = ".wav", seed: int = 0) -
 def files_of(folder: Path) -> dict[str, bytes]:
     """Return the bytes of every file below a folder, by name."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def tokenize(source: Path | str, target: Path | str, **choices: object) -> Totals:
+    """Write the data set of a source, with the defaults of a job but for the choices."""
+    return run(TokenizeJob(str(source), str(target), **choices))  # type: ignore[arg-type]
+
+
+def ids(source: Path | str) -> list[str]:
+    """Return the ids of the recordings in a data set."""
+    return [item["id"] for item in read(source)]

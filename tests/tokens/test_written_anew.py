@@ -10,26 +10,11 @@ import pytest
 
 from codectool.__main__ import run as command
 from codectool.errors import UsageError
-from codectool.tokens.jobs import TokenizeJob
 from codectool.tokens.keys import Keys
 from codectool.tokens.reading import read
-from codectool.tokens.running import Totals, run
-from tests.tokens.samples import files_of, write_clips
+from tests.tokens.samples import files_of, tokenize
 
 FORMS = ["wds", "parquet", "shar", "jsonl", "npy"]
-
-
-@pytest.fixture
-def clips(tmp_path: Path, small_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of seven clips, and a small model to encode them with."""
-    monkeypatch.setenv("CODECTOOL_WEIGHTS", str(small_weights))
-    monkeypatch.chdir(tmp_path)
-    write_clips(tmp_path / "clips", 7)
-    return tmp_path / "clips"
-
-
-def tokenize(source: Path | str, target: Path | str, **choices: object) -> Totals:
-    return run(TokenizeJob(str(source), str(target), **choices))  # type: ignore[arg-type]
 
 
 def check_is(target: str, expected: str) -> None:

@@ -28,7 +28,7 @@ def sources(chunks: Iterator[Chunk]) -> list[list[str]]:
 
 
 @pytest.mark.usefixtures("folder")
-def test_short_recordings_make_hands_and_others_stand_alone() -> None:
+def test_short_recordings_make_chunks_and_others_stand_alone() -> None:
     for name in "abcde":
         Path(name).write_bytes(bytes(100))
     Path("large").write_bytes(bytes(CHUNK_BYTES))
@@ -48,7 +48,7 @@ def test_short_recordings_make_hands_and_others_stand_alone() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_of_a_hand_that_kills_its_worker_all_but_the_guilty_are_done(
+def test_of_a_chunk_that_kills_its_worker_all_but_the_guilty_are_done(
     small_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
