@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,17 +33,14 @@ def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
     if graphs is None:
         return None
 
-    codebooks = read_weights(path, codebook_names(graphs.weights))  # which both halves have
-    codebooks = {name: tensor.astype(np.float32) for name, tensor in codebooks.items()}
-
     def weights(graph: Graph) -> dict[str, npt.NDArray[Any]]:
-        return graph_arrays(graph, path, codebooks)
+        return graph_arrays(graph, path)
 
     return LoadedModel(
         entry=entry,
         encoder=OnnxEncoder(graphs, weights),
         decoder=OnnxDecoder(graphs, weights),
-        fingerprint=fingerprint_of(codebooks.values()),
+        fingerprint=fingerprint_of(read_weights(path, codebook_names(graphs.weights)).values()),
         weights_path=path,
         engine="onnxruntime",
     )
@@ -69,15 +64,12 @@ def fitting_graphs(entry: ModelEntry, path: Path) -> Graphs | None:
     return None
 
 
-def graph_arrays(
-    graph: Graph, path: Path, known: Mapping[str, npt.NDArray[Any]] = MappingProxyType({})
-) -> dict[str, npt.NDArray[np.float32]]:
-    """Return what a graph names, of a weights file but for tensors that are known.
+def graph_arrays(graph: Graph, path: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """Return what a graph names of a weights file.
 
-    Raises WeightsError if they cannot be read or are no numbers.
+    Raises WeightsError if it cannot be read or is no numbers.
     """
-    tensors = read_weights(path, [name for name in graph.weights if name not in known])
-    arrays = graph.arrays({**tensors, **known})
+    arrays = graph.arrays(read_weights(path, list(graph.weights)))
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise WeightsError(f"{path}: holds values that are not finite numbers: get the file anew")
     return arrays

@@ -23,7 +23,7 @@ from weights.recipe.export import STATE_FILE, export, load_exported
 
 ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "weights" / "base_24khz.safetensors"
-REGISTRY = ROOT / "codectool" / "models" / "registry.py"
+REGISTRY = ROOT / "codectool" / "models" / "own_entries.py"
 TOLD_OPTIONS = ("minutes", "batch", "segment_s", "learning_rate", "final_learning_rate", "device", "seed")
 
 
