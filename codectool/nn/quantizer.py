@@ -30,11 +30,18 @@ class ResidualVectorQuantizer(nn.Module, Packable):
         self.register_buffer("half_norms", torch.zeros(levels, codebook_size), persistent=False)
         self.register_load_state_dict_post_hook(self._derive)  # type: ignore[no-untyped-call]
         self._columns = [slice(0, dim)] * levels
-        self._products: list[PackedLinear] = []
+        self._is_packed = False
+        self._products: dict[int, PackedLinear] = {}
 
     def pack(self, dtype: torch.dtype) -> None:
-        parts = zip(self.codebooks, self._columns, -self.half_norms, strict=True)
-        self._products = [PackedLinear(entries[:, columns], bias) for entries, columns, bias in parts]
+        self._is_packed, self._products = True, {}
+
+    def _product(self, level: int) -> PackedLinear:
+        """Return a level's product, prepared when it is first asked for: most streams have few levels."""
+        if level not in self._products:
+            entries = self.codebooks[level, :, self._columns[level]]
+            self._products[level] = PackedLinear(entries, -self.half_norms[level])
+        return self._products[level]
 
     @property
     def levels(self) -> int:
@@ -54,7 +61,7 @@ class ResidualVectorQuantizer(nn.Module, Packable):
     def nearest(self, residual: Tensor, level: int) -> Tensor:
         """Return for each row of `[rows, dim]` the index of the closest entry of one codebook."""
         scores = self.scores(residual, level)
-        if self._products:  # numpy finds the first maximum in a tenth of the time torch takes
+        if self._is_packed:  # numpy finds the first maximum in a tenth of the time torch takes
             return torch.from_numpy(scores.numpy().argmax(axis=1))
         return scores.argmax(dim=1)
 
@@ -62,8 +69,8 @@ class ResidualVectorQuantizer(nn.Module, Packable):
         """Return how near a level's entries are to each row, `[rows, codebook_size]`: more is nearer."""
         # |r - c|^2 = |r|^2 - 2 (r.c - |c|^2 / 2), and |r|^2 is the same for all entries
         columns = self._columns[level]
-        if self._products:
-            return self._products[level](residual[:, columns])
+        if self._is_packed:
+            return self._product(level)(residual[:, columns])
         return torch.addmm(-self.half_norms[level], residual[:, columns], self.codebooks[level, :, columns].T)
 
     def decode(self, codes: Tensor) -> Tensor:
@@ -82,7 +89,7 @@ class ResidualVectorQuantizer(nn.Module, Packable):
     def _derive(self, *_: Any) -> None:
         self.half_norms = self.codebooks.square().sum(dim=-1) / 2
         self._columns = [_span(used) for used in (self.codebooks != 0).any(dim=1)]
-        self._products = []
+        self._is_packed, self._products = False, {}
 
 
 def _span(used: Tensor) -> slice:
