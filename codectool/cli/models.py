@@ -206,8 +206,6 @@ def _table(known: list[Facts]) -> Iterator[str]:
     yield "\n`codec models show NAME` says more: licence, and how to get weights."
 
 
-
-
 def _lines(facts: Facts) -> Iterator[str]:
     """Give what there is to say about one model, a line each."""
     from codectool.models.registry import find
