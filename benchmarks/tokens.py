@@ -1,7 +1,8 @@
 """How fast, how safely and in how much memory recordings become tokens.
 
 `python -m benchmarks.tokens speed`: clips of 1 to 15 s by `codec tokenize`, by `codec encode` of the folder,
-and by the published EnCodec, one clip after another as its users do (random weights, which change no time).
+and the first of them by the published EnCodec and by transformers' Mimi, one after another as their users do
+(with random weights, which change no time).
 `python -m benchmarks.tokens memory`: peak memory by number of recordings.
 `python -m benchmarks.tokens length`: peak memory by length of a recording.
 `python -m benchmarks.tokens kills`: a run killed at random times and started again, until it is done; its
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +34,6 @@ from codectool.audio.sink import open_sink
 RATE_HZ = 24_000
 SHORTEST_S, LONGEST_S = 1.0, 15.0
 CODEC = ("-m", "codectool")
-PEER_CLIPS = 4  # are enough to know how long the others would take
 MEMORY_CLIPS = (30, 300)  # and as many as asked for
 KILL_CLIPS = 48
 RAY_CLIPS = 60
@@ -76,20 +77,33 @@ def codec(*arguments: object) -> tuple[float, float]:
     return time.perf_counter() - started_s, usage.ru_utime + usage.ru_stime
 
 
-def encodec_seconds(paths: list[Path]) -> tuple[float, float]:
-    """Encode clips by the published EnCodec, one by one; return its time, and that on any core."""
-    import torch
-
-    from codectool.audio.source import open_source
+def encodec() -> Callable[[Any], object]:
+    """Return what encodes audio `[channels, samples]` by the published EnCodec, 6 kbps, random weights."""
     from tests.peers.reference import reference_package
 
     model = reference_package().EncodecModel.encodec_model_24khz(pretrained=False).eval()
     model.set_target_bandwidth(6.0)
+    return lambda audio: model.encode(audio[None])
+
+
+def mimi() -> Callable[[Any], object]:
+    """Return the same by transformers' Mimi, with the 8 levels that Moshi has."""
+    import transformers
+
+    model = transformers.MimiModel(transformers.MimiConfig()).eval()
+    return lambda audio: model.encode(audio[None], num_quantizers=8)
+
+
+def one_by_one(encode: Callable[[Any], object], paths: list[Path]) -> tuple[float, float]:
+    """Read clips and encode them, one after another; return the time, and that on any core."""
+    import torch
+
+    from codectool.audio.source import open_source
+
     started_s, started_core_s = time.perf_counter(), time.process_time()
     for path in paths:
         with open_source(path) as source, torch.inference_mode():
-            audio = np.concatenate(list(source.blocks()), axis=1)
-            model.encode(torch.from_numpy(audio)[None])
+            encode(torch.from_numpy(np.concatenate(list(source.blocks()), axis=1)))
     return time.perf_counter() - started_s, time.process_time() - started_core_s
 
 
@@ -112,7 +126,7 @@ def speed(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]
         way: str, count: int, seconds: float, processes: int, times_s: tuple[float, float]
     ) -> list[object]:
         hours, (wall_s, core_s) = seconds / 3600, times_s
-        rates = round(hours / wall_s, 4), round(seconds / core_s, 1)
+        rates = round(hours / wall_s, 5), round(seconds / core_s, 1)
         return [way, count, round(hours, 3), processes, round(wall_s, 2), round(core_s, 2), *rates]
 
     ways: dict[str, Callable[[], tuple[float, float]]] = {
@@ -124,9 +138,11 @@ def speed(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]
     for way, run in ways.items():
         fastest_s = min(run() for _ in range(arguments.rounds))
         yield row(way, arguments.count, audio_s, os.cpu_count() or 1, fastest_s)
-    few = sorted(clips.iterdir())[:PEER_CLIPS]
+    few = sorted(clips.iterdir())[: arguments.peer_clips]
     few_s = sum((path.stat().st_size - 44) / 2 / RATE_HZ for path in few)
-    yield row("encodec, one by one, in memory", len(few), few_s, 1, encodec_seconds(few))
+    peers = {"encodec": encodec, "mimi of transformers": mimi}
+    for name, peer in peers.items():
+        yield row(f"{name}, one by one, in memory", len(few), few_s, 1, one_by_one(peer(), few))
 
 
 def memory(folder: Path, arguments: argparse.Namespace) -> Iterator[list[object]]:
@@ -238,6 +254,7 @@ def main() -> None:
     )
     parser.add_argument("part", choices=parts)
     parser.add_argument("--count", type=int, default=2000, help="of clips")
+    parser.add_argument("--peer-clips", type=int, default=40, help="of these, for the slower peers")
     parser.add_argument("--rounds", type=int, default=1, help="of which the fastest counts")
     parser.add_argument("--hours", type=int, default=10, help="of the long recording")
     parser.add_argument("--kills", type=int, default=100)

@@ -50,7 +50,8 @@ def _show_file(source: str, as_json: bool, with_name: bool) -> int:
     with open_input(source) as stream:
         summary = scan(stream)
     if as_json:
-        show(json.dumps({"file": source, **summary.facts()}))
+        named = _codebook_names(summary.header.model)
+        show(json.dumps({"file": source, **summary.facts(), "codebook_names": named}))
     else:
         lines = [*_lines(summary), *([] if with_name else ["", UNTIL_1_0])]
         show("\n".join([*([f"{source}:"] if with_name else []), *lines, *([""] if with_name else [])]))
@@ -67,11 +68,21 @@ def _lines(summary: Summary) -> Iterator[str]:
         facts.pop(name)
     for name, value in facts.items():
         yield _line(name.replace("_", " "), _shown(name, value))
+    for number, text in _codebook_names(summary.header.model).items():
+        yield _line(f"codebook {number}", text)
     for name, text in sorted(summary.tags.items()):
         yield _line(f"tag {name}", text)
     for gap in summary.gaps:
         lost = "all frames" if gap.frames is None else f"{gap.frames} frames"
         yield _line("damage", f"at frame {gap.first_frame}, {lost} lost: {gap.reason}")
+
+
+def _codebook_names(model: str) -> dict[str, str]:
+    """Return those of a model's codebooks that mean something, by number; none of an unknown model."""
+    from codectool.models.registry import find, is_known
+
+    names = find(model).codebook_names if is_known(model) else {}
+    return {str(number): name for number, name in names.items()}
 
 
 def _line(name: str, text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,20 +21,31 @@ if TYPE_CHECKING:
     from codectool.models.registry import ModelEntry
 
 TOKEN_WINDOW_S = 30  # the usual context when tokens are counted
+ABSENT_WIDTH = 64  # of the reasons why a codec is not here
 TOKENS_IN_WINDOW = f"tokens_in_{TOKEN_WINDOW_S}_s"
 Facts = dict[str, Any]
-# The two lines of a column's heading, and how a model's facts are printed under it.
-COLUMNS: tuple[tuple[str, str, Callable[[Facts], str]], ...] = (
-    ("", "model", lambda facts: str(facts["name"])),
+# The two lines of a column's heading, and how a model's facts are printed under it: of sound, and of tokens.
+Column = tuple[str, str, Callable[[Facts], str]]
+NAME: Column = ("", "model", lambda facts: str(facts["name"]))
+SOUND_COLUMNS: tuple[Column, ...] = (
+    NAME,
     ("rate", "kHz", lambda facts: f"{facts['sample_rate_hz'] / 1000:g}"),
     ("", "ch", lambda facts: str(facts["channels"])),
-    ("frames", "per s", lambda facts: _short(facts["frame_rate_hz"])),
-    ("code-", "books", lambda facts: str(facts["codebooks"])),
     ("bit rate", "kbps", lambda facts: "-".join(map(_short, facts["bitrates_kbps"]))),
     ("cau-", "sal", lambda facts: "yes" if facts["causal"] else "no"),
     ("", "latency", lambda facts: _shown_latency(facts["latency_ms"])),
     ("para-", "meters", lambda facts: f"{facts['parameters'] / 1e6:.1f} M"),
     ("wei-", "ghts", lambda facts: "here" if facts["weights"] else "no"),
+    ("licence of", "weights", lambda facts: _short_licence(facts["licence"])),
+)
+TOKEN_COLUMNS: tuple[Column, ...] = (
+    NAME,
+    ("frames", "per s", lambda facts: _short(facts["frame_rate_hz"])),
+    ("code-", "books", lambda facts: str(facts["codebooks"])),
+    ("bits a", "token", lambda facts: str(facts["bits_a_token"])),
+    ("tokens", "per s", lambda facts: _short(facts["tokens_a_second"])),
+    ("tokens", f"in {TOKEN_WINDOW_S} s", lambda facts: f"{facts[TOKENS_IN_WINDOW]:.0f}"),
+    ("first", "codebook", lambda facts: facts["codebook_names"].get("0", "")),
 )
 
 
@@ -43,8 +55,8 @@ COLUMNS: tuple[tuple[str, str, Callable[[Facts], str]], ...] = (
 def models(context: click.Context, as_json: bool) -> None:
     """List the models, what they do, and whether their weights are here.
 
-    The bit rate is that of the codes; latency, what the model itself adds, without packets. `show` says more
-    of one model: tokens, licence, and where its weights are or come from.
+    The bit rate is that of the codes; latency, what the model itself adds, without packets. Tokens are those
+    of all levels; fewer levels have fewer. `show` says more of one model, and where its weights come from.
     """
     if context.invoked_subcommand is not None:
         return
@@ -178,13 +190,20 @@ def _facts(entry: ModelEntry) -> Facts:
 
 
 def _table(known: list[Facts]) -> Iterator[str]:
-    """Give the lines of a table that fits a terminal, and where to read on."""
+    """Give the lines of tables that fit a terminal, what is not here, and where to read on."""
+    from codectool.models.absent import ABSENT
     from codectool.quality.text_table import aligned
 
-    rows = [[top for top, _, _ in COLUMNS], [bottom for _, bottom, _ in COLUMNS]]
-    rows += [[show(facts) for _, _, show in COLUMNS] for facts in known]
-    yield from aligned(rows)
-    yield "\n`codec models show NAME` says more: tokens, licence, and how to get weights."
+    for columns in (SOUND_COLUMNS, TOKEN_COLUMNS):
+        rows = [[top for top, _, _ in columns], [bottom for _, bottom, _ in columns]]
+        yield from aligned(rows + [[show(facts) for _, _, show in columns] for facts in known])
+        yield ""
+    yield "Not here:"
+    for name, why in ABSENT.items():
+        first, *others = textwrap.wrap(why, ABSENT_WIDTH)
+        yield f"{name:15}{first}"
+        yield from (" " * 15 + line for line in others)
+    yield "\n`codec models show NAME` says more: licence, and how to get weights."
 
 
 def _lines(facts: Facts) -> Iterator[str]:
@@ -222,6 +241,13 @@ def _lines(facts: Facts) -> Iterator[str]:
 def _short(value: float) -> str:
     """Return a number with as much behind the point as matters to choose a model."""
     return f"{value:.2g}" if value < 1 else f"{round(value, 1):g}"
+
+
+def _short_licence(licence: str) -> str:
+    """Return the name of a licence, without what is to be said about it."""
+    for end in (" by ", ", ", ";"):
+        licence = licence.partition(end)[0]
+    return licence
 
 
 def _shown_latency(latency_ms: float | None) -> str:

@@ -6,9 +6,10 @@ Weight norm is folded into the weights, whether it is stored as weight_g and wei
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,34 +24,80 @@ WEIGHT_NORMS = (
     (".weight_g", ".weight_v"),
     (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
 )
+# What safetensors calls types; of others no weights are. Its file begins with the length of its header.
+TYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "C64": torch.complex64,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+HEADER_LENGTH_BYTES = 8
 # Where some files have the tensors: audiocraft's of its 32 kHz model, and DAC's.
 NESTED_UNDER = ("best_state", "state_dict")
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_checkpoint(path: Path, numbers: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors of a checkpoint, float32 and with weight norm folded, and its metadata.
 
-    Tensors of other than floating numbers, such as counters, stay as they are. Takes safetensors, and files
-    of torch.save that hold nothing but tensors. Raises WeightsError for anything else, without running what a
-    file asks for.
+    Tensors of other than floating numbers, such as counters, stay as they are. Without `numbers` the tensors
+    are shapes on the device "meta": whether they fit a model can be told before anything of their size is
+    read.
+
+    Takes safetensors, and files of torch.save that hold nothing but tensors. Raises WeightsError for anything
+    else, without running what a file asks for.
     """
-    tensors, metadata = (_read_pickle(path), {}) if is_pickled(path) else read_safetensors(path)
+    metadata: dict[str, str] = {}
+    if is_pickled(path):
+        tensors = _read_pickle(path, numbers)
+    else:
+        tensors, metadata = read_safetensors(path, numbers)
     return fold_weight_norm(as_float32(tensors), path), metadata
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors of a safetensors file as they are, and its metadata; WeightsError if it is none."""
+def read_safetensors(path: Path, numbers: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors of a safetensors file as they are, or their shapes, and its metadata."""
     try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+        # For numpy it maps the file as it is; for torch, as if all of it were to be changed.
+        with safe_open(path, framework="numpy") as file, path.open("rb") as content:
+            header_bytes = int.from_bytes(content.read(HEADER_LENGTH_BYTES), "little")
+            described = json.loads(content.read(header_bytes))  # in order, or opening had failed
+            first = HEADER_LENGTH_BYTES + header_bytes
+            tensors = {
+                key: _tensor(content, first, described[key], numbers)
+                for key in file.keys()  # noqa: SIM118 (not a dict)
+            }
             return tensors, file.metadata() or {}
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, MemoryError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
 
 
-def _read_pickle(path: Path) -> dict[str, Tensor]:
+def _tensor(content: BinaryIO, first: int, described: Mapping[str, Any], numbers: bool) -> Tensor:
+    """Read a tensor into memory of its own; the whole file, mapped, would stay as long as any of it."""
+    dtype, shape = TYPES.get(described["dtype"]), described["shape"]
+    if dtype is None:
+        raise OSError(f"it has numbers of the type {described['dtype']}")
+    if not numbers:
+        return torch.empty(shape, dtype=dtype, device="meta")
+    start, end = described["data_offsets"]
+    if start == end:
+        return torch.empty(shape, dtype=dtype)
+    memory = bytearray(end - start)
+    content.seek(first + start)
+    if content.readinto(memory) < len(memory):  # type: ignore[attr-defined]
+        raise OSError("it ends before its time")
+    return torch.frombuffer(memory, dtype=dtype).view(shape)
+
+
+def _read_pickle(path: Path, numbers: bool) -> dict[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu" if numbers else "meta", weights_only=True)
     except Exception as error:  # damaged and hostile files raise all sorts
         # Not torch's own words: its advice is to run whatever code the file holds.
         raise WeightsError(
@@ -62,16 +109,16 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not content:
         raise WeightsError(f"{path}: holds no tensors by name, as a checkpoint does")
     for key, value in content.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor) or not _is_plain(value):
+        if not isinstance(key, str) or not isinstance(value, Tensor) or not _is_plain(value, numbers):
             raise WeightsError(f"{path}: {key!r} is not the name of a plain tensor of numbers")
     return dict(content)
 
 
-def _is_plain(value: Tensor) -> bool:
+def _is_plain(value: Tensor, numbers: bool) -> bool:
     """Whether a tensor holds all the numbers it claims: a view may repeat a few to any size."""
     return (
         value.layout == torch.strided
-        and value.device.type == "cpu"
+        and (value.device.type == "cpu" or not numbers)
         and not value.is_quantized
         and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
     )

@@ -24,6 +24,7 @@ from codectool.nn.layer import Chain, Layer
 from codectool.nn.snake import Snake
 
 LAST_KERNEL = 3  # of the encoder
+PIECE_S = 0.25  # at once: what the widest layers make of it takes 20 MB
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,13 @@ class DacCodec(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Chain([WholeHops(config.hop_samples), Chain(_encoder_parts(config))])
+        frames = max(1, round(PIECE_S * config.sample_rate_hz / config.hop_samples))
+        network = Chain(_encoder_parts(config), piece=frames * config.hop_samples)
+        self.encoder = Chain([WholeHops(config.hop_samples), network])
         self.quantizer = FactorizedQuantizer(
             (1,) * config.levels, config.codebook_size, config.codebook_dim, config.latent_dim
         )
-        self.decoder = Chain(_decoder_parts(config))
+        self.decoder = Chain(_decoder_parts(config), piece=frames)
 
     def frames_for(self, samples: int) -> int:
         """Return how many frames so many samples make."""
@@ -166,4 +169,4 @@ def own_dac(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-FAMILY = Family(Config, build, published=own_dac)
+FAMILY = Family(Config, build, published=own_dac, bare=True)

@@ -29,12 +29,15 @@ class Family:
         published: returns tensors under our names, from those of a checkpoint that others wrote, after weight
             norm is folded; ValueError for what cannot be such a checkpoint. None if only we write weights.
         bears_bfloat16: whether large products may be rounded to bfloat16 by default.
+        bare: whether a codec holds no numbers but those of its checkpoint, and what a hook at their loading
+            derives. Then it is built without any, and large weights take memory once.
     """
 
     config: Callable[..., Any]
     build: Callable[[Any], Codec]
     published: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
     bears_bfloat16: bool = False
+    bare: bool = False
 
 
 def stacked_codebooks(codebooks: Mapping[int, Tensor]) -> Tensor:

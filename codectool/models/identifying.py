@@ -33,8 +33,8 @@ def identify(path: Path, entry: ModelEntry | None = None) -> Checkpoint:
     `entry` says whose they are; without it, their tensors have to tell. Raises WeightsError when the file
     cannot be read, holds no weights of a known model that others publish, or fits several models.
     """
-    found, _ = read_checkpoint(path)
-    fitting: list[Checkpoint] = []
+    found, _ = read_checkpoint(path, numbers=False)
+    fitting: list[ModelEntry] = []
     misfits: list[tuple[int, str]] = []  # how many tensors differ, and what is to be said of them
     for candidate in known_models() if entry is None else (entry,):
         if candidate.engine:
@@ -51,14 +51,15 @@ def identify(path: Path, entry: ModelEntry | None = None) -> Checkpoint:
             expected = family.build(family.config(**candidate.config)).state_dict()  # type: ignore[attr-defined]
         wrong = differences(expected, tensors)
         if not wrong:
-            fitting.append(Checkpoint(candidate, tensors))
+            fitting.append(candidate)
             continue
         said = f"from those of {candidate.name} {len(wrong)} tensors differ, the first is {wrong[0]}"
         misfits.append((len(wrong), said))
     if not fitting:
         raise WeightsError(f"{path}: not weights of a known model; {min(misfits)[1]}")
     if len(fitting) > 1:
-        names = " and ".join(checkpoint.entry.name for checkpoint in fitting)
+        names = " and ".join(candidate.name for candidate in fitting)
         raise WeightsError(f"{path}: fits {names}, which have the same shapes: name the model it is of")
-    check_weights(fitting[0].tensors, path)
-    return fitting[0]
+    tensors = own_tensors(family_of(fitting[0]), read_checkpoint(path)[0], path)
+    check_weights(tensors, path)
+    return Checkpoint(fitting[0], tensors)

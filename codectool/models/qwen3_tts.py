@@ -249,4 +249,4 @@ def _joined(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-FAMILY = Family(Config, build, published=own_qwen3_tts)
+FAMILY = Family(Config, build, published=own_qwen3_tts, bare=True)

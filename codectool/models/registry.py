@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from codectool.errors import UsageError
+from codectool.models.absent import ABSENT
 from codectool.models.entry import PACKET_S as PACKET_S
 from codectool.models.entry import Download as Download
 from codectool.models.entry import ModelEntry as ModelEntry
@@ -39,6 +40,8 @@ def find(name: str) -> ModelEntry:
         return MODELS[name]
     plugins = _plugins()
     if name not in plugins.names:
+        if name in ABSENT:
+            raise UsageError(f"model {name!r} is not here; {ABSENT[name]}")
         known = ", ".join([*MODELS, *sorted(plugins.names)])
         raise UsageError(f"no model is called {name!r}: the known ones are {known}")
     entry: ModelEntry = plugins[name].load()

@@ -175,4 +175,4 @@ def own_snac(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-FAMILY = Family(Config, build, published=own_snac)
+FAMILY = Family(Config, build, published=own_snac, bare=True)

@@ -33,11 +33,12 @@ def load_torch(entry: ModelEntry, path: Path, device: str, precision: str) -> Lo
     """Build a model with the weights in a file; the errors are those of `models.loading.load`."""
     family = family_of(entry)
     codec = build_with_weights(entry, family, path)
+    fingerprint = fingerprint_of_state(codec.state_dict())
     where = _move(codec, device)
     product_type = torch.float32
     if where.type == "cpu":
         product_type = _product_type(precision, family)
-        pack(codec, product_type)
+        pack(codec, product_type, release=True)
     elif precision == "bfloat16":
         raise UsageError(f"precision bfloat16 is for the CPU, not for {device}")
     segmental = entry.segment_samples is not None
@@ -45,7 +46,7 @@ def load_torch(entry: ModelEntry, path: Path, device: str, precision: str) -> Lo
         entry=entry,
         encoder=TorchEncoder(codec, where, entry.channels, entry.hop_samples),
         decoder=TorchDecoder(codec, where, entry.channels, entry.hop_samples),
-        fingerprint=fingerprint_of_state(codec.state_dict()),
+        fingerprint=fingerprint,
         weights_path=path,
         joins_blocks=not segmental and blocks_join(codec, entry.channels),
         segments=TorchSegments(codec, where) if segmental else None,
@@ -62,26 +63,28 @@ def family_of(entry: ModelEntry) -> Family:
 
 def build_with_weights(entry: ModelEntry, family: Family, path: Path) -> Any:
     """Return the codec, a torch module in evaluation mode; WeightsError unless the weights fit it."""
-    tensors, metadata = _read(entry, family, path)
+    shapes, metadata = _read(entry, family, path, numbers=False)
+    if family.bare and "config" in metadata:
+        raise WeightsError(f"{path}: not weights of {entry.name}: its metadata state a shape of their own")
     try:
         config = family.config(**(dict(entry.config) | json.loads(metadata.get("config", "{}"))))
         # A shape that only the file states is checked before it takes memory: first it is built without any.
-        # That imports much of torch, for a second, so the usual shape is built at once.
         is_usual = config == family.config(**entry.config)
-        with torch.device("cpu" if is_usual else "meta"):
+        with torch.device("cpu" if is_usual and not family.bare else "meta"):
             codec: Any = family.build(config)
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise WeightsError(f"{path}: its metadata describe no {entry.family} model ({error})") from error
     _check_is(entry, config, path)
-    wrong = differences(codec.state_dict(), tensors)
+    wrong = differences(codec.state_dict(), shapes)
     if wrong:
         raise WeightsError(
             f"{path}: not weights of {entry.name}: {len(wrong)} tensors differ, the first is {wrong[0]}"
         )
+    tensors, _ = _read(entry, family, path)
     check_weights(tensors, path)
     if not is_usual:
         codec = family.build(config)
-    codec.load_state_dict(tensors)
+    codec.load_state_dict(tensors, assign=family.bare)
     return codec.eval().requires_grad_(False)
 
 
@@ -90,17 +93,19 @@ def fingerprint_of_state(tensors: dict[str, Tensor]) -> bytes:
     return fingerprint_of(tensors[name].float().cpu().numpy() for name in codebook_names(tensors))
 
 
-def _read(entry: ModelEntry, family: Family, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return tensors under our names, float32, and the metadata of the file."""
+def _read(
+    entry: ModelEntry, family: Family, path: Path, numbers: bool = True
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return tensors under our names, float32, or only their shapes, and the metadata of the file."""
     if family.published is None:
         if is_pickled(path):
             raise WeightsError(
                 f"{path}: not a safetensors file, as weights of {entry.name} are: if it is a checkpoint of "
                 "another model, name that model"
             )
-        tensors, metadata = read_safetensors(path)
+        tensors, metadata = read_safetensors(path, numbers)
         return as_float32(tensors), metadata
-    tensors, metadata = read_checkpoint(path)
+    tensors, metadata = read_checkpoint(path, numbers)
     return own_tensors(family, tensors, path), metadata
 
 

@@ -59,10 +59,11 @@ class Layer(nn.Module):
 class Chain(Layer):
     """Layers one after the other, itself a layer; all that it declares follows from its parts.
 
-    The chain's hop is the smallest with which every part gets whole hops of its own.
+    The chain's hop is the smallest with which every part gets whole hops of its own. A step longer than
+    `piece` input steps, whole hops, goes through the parts in pieces, which bounds the memory that it takes.
     """
 
-    def __init__(self, parts: Sequence[Layer]) -> None:
+    def __init__(self, parts: Sequence[Layer], piece: int | None = None) -> None:
         super().__init__()
         self.parts = nn.ModuleList(parts)
         self.hop = 1
@@ -83,6 +84,8 @@ class Chain(Layer):
         self.look_ahead = math.ceil(ahead)
         self.receptive_field = None if reach is None else math.ceil(reach)
         self.first_push = math.ceil(first / self.hop) * self.hop
+        self.piece = piece
+        assert piece is None or (piece % self.hop == 0 and piece >= max(1, self.first_push))
 
     def __iter__(self):  # type: ignore[no-untyped-def]  # nn.ModuleList yields plain modules
         return iter(self.parts)
@@ -91,6 +94,15 @@ class Chain(Layer):
         return tuple(part.initial_state(batch) for part in self)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        if self.piece is None or x.shape[1] <= self.piece:
+            return self._step(x, state)
+        outputs = []
+        for piece in torch.split(x, self.piece, dim=1):
+            y, state = self._step(piece, state)
+            outputs.append(y)
+        return torch.cat(outputs, dim=1), state
+
+    def _step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         states = []
         for part, part_state in zip(self, state, strict=True):
             x, part_state = part.step(x, part_state)
@@ -98,9 +110,14 @@ class Chain(Layer):
         return x, tuple(states)
 
     def finish(self, rest: Tensor, state: State) -> Tensor:
+        outputs = []
+        if self.piece is not None and rest.shape[1] > self.piece:
+            whole = rest.shape[1] // self.piece * self.piece
+            y, state = self.step(rest[:, :whole], state)
+            outputs, rest = [y], rest[:, whole:]
         for part, part_state in zip(self, state, strict=True):
             rest = part.finish(rest, part_state)
-        return rest
+        return torch.cat((*outputs, rest), dim=1) if outputs else rest
 
     def forward(self, x: Tensor) -> Tensor:
         for part in self:

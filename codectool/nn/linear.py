@@ -25,7 +25,7 @@ class Packable:
         """Prepare for inference on the CPU; large products, where they bear it, may be of `dtype`."""
         raise NotImplementedError
 
-    def packed_parameters(self) -> Iterable[nn.Parameter]:
+    def packed_parameters(self) -> Iterable[Tensor]:
         """Return the parameters that are not read any more once the module is packed."""
         return ()
 

@@ -30,7 +30,8 @@ class OverlapSave:
         self.made = LENGTH - self.taps + 1  # steps that come out of a transform
         forward, kernel, backward = _transforms(self.taps)
         self._forward, self._backward = forward.float(), backward.float()
-        self._kernel = torch.einsum("pt,oit->pio", kernel, weight.detach().double()).float().contiguous()
+        exact = weight.detach().double().transpose(0, 1).contiguous()
+        self._kernel = torch.stack([(exact @ taps).float() for taps in kernel])
         # What is added to a transform's first product is added to all its outputs, a LENGTH-th of it.
         self._bias = LENGTH * bias.detach()
         row_bytes = 4 * dilation * max(weight.shape[:2])
@@ -70,7 +71,7 @@ class OverlapSave:
 def suits(kernel: int, inputs: int, outputs: int) -> bool:
     """Tell whether a convolution of this shape is quicker so."""
     sizes = inputs, outputs
-    return SHORTEST <= kernel <= LENGTH // 2 and NARROWEST <= min(sizes) and max(sizes) <= WIDEST
+    return SHORTEST <= kernel <= LENGTH // 2 and min(sizes) >= NARROWEST and max(sizes) <= WIDEST
 
 
 def _transforms(taps: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -91,7 +92,7 @@ def _transforms(taps: int) -> tuple[Tensor, Tensor, Tensor]:
             kernel.append(p)
             backward.append(cosines)
             continue
-        # (a + ib)(p + iq) = (a + b) p - b (p + q) + i ((a + b) p + a (q - p)); it counts twice, for -frequency
+        # (a + ib)(p + iq) = (a + b) p - b (p + q) + i ((a + b) p + a (q - p)); twice, for -frequency too
         forward += [real + imaginary, real, imaginary]
         kernel += [p, q - p, p + q]
         backward += [2 * (cosines - sines), -2 * sines, -2 * cosines]

@@ -28,11 +28,17 @@ class ResidualVectorQuantizer(nn.Module, Packable):
         self.register_buffer("codebooks", torch.zeros(levels, codebook_size, dim))
         self.register_buffer("half_norms", torch.zeros(levels, codebook_size), persistent=False)
         self.register_load_state_dict_post_hook(self._derive)  # type: ignore[no-untyped-call]
-        self._products: list[PackedLinear] = []
+        self._is_packed = False
+        self._products: dict[int, PackedLinear] = {}
 
     def pack(self, dtype: torch.dtype) -> None:
-        parts = zip(self.codebooks, -self.half_norms, strict=True)
-        self._products = [PackedLinear(entries, bias) for entries, bias in parts]
+        self._is_packed, self._products = True, {}
+
+    def _product(self, level: int) -> PackedLinear:
+        """Return a level's product, prepared when it is first asked for: most streams have few levels."""
+        if level not in self._products:
+            self._products[level] = PackedLinear(self.codebooks[level], -self.half_norms[level])
+        return self._products[level]
 
     @property
     def levels(self) -> int:
@@ -52,15 +58,15 @@ class ResidualVectorQuantizer(nn.Module, Packable):
     def nearest(self, residual: Tensor, level: int) -> Tensor:
         """Return for each row of `[rows, dim]` the index of the closest entry of one codebook."""
         scores = self.scores(residual, level)
-        if self._products:  # numpy finds the first maximum in a tenth of the time torch takes
+        if self._is_packed:  # numpy finds the first maximum in a tenth of the time torch takes
             return torch.from_numpy(scores.numpy().argmax(axis=1))
         return scores.argmax(dim=1)
 
     def scores(self, residual: Tensor, level: int) -> Tensor:
         """Return how near a level's entries are to each row, `[rows, codebook_size]`: more is nearer."""
         # |r - c|^2 = |r|^2 - 2 (r.c - |c|^2 / 2), and |r|^2 is the same for all entries
-        if self._products:
-            return self._products[level](residual)
+        if self._is_packed:
+            return self._product(level)(residual)
         return torch.addmm(-self.half_norms[level], residual, self.codebooks[level].T)
 
     def decode(self, codes: Tensor) -> Tensor:
@@ -78,4 +84,4 @@ class ResidualVectorQuantizer(nn.Module, Packable):
 
     def _derive(self, *_: Any) -> None:
         self.half_norms = self.codebooks.square().sum(dim=-1) / 2
-        self._products = []
+        self._is_packed, self._products = False, {}

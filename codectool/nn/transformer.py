@@ -68,7 +68,7 @@ class TransformerBlock(Layer, Packable):
             for name, matrix in matrices.items()
         }
 
-    def packed_parameters(self) -> Iterable[nn.Parameter]:
+    def packed_parameters(self) -> Iterable[Tensor]:
         matrices = self.queries_keys_values, self.attention_out, self.expand, self.project
         return [matrix.weight for matrix in matrices]
 

@@ -76,7 +76,7 @@ class ZeroPaddedConvolution(Layer, Packable):
                 weight.detach().unsqueeze(2), *places, picture
             )
 
-    def packed_parameters(self) -> Iterable[nn.Parameter]:
+    def packed_parameters(self) -> Iterable[Tensor]:
         return () if self._matrix is None and self._prepared is None else (self.convolution.weight,)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -170,7 +170,7 @@ class ZeroPaddedTransposed(Layer, Packable):
         matrix = torch.cat((before, own)).permute(2, 1, 0).flatten(0, 1)
         self._product = PackedLinear(matrix, _bias(self.convolution).repeat(self.stride))
 
-    def packed_parameters(self) -> Iterable[nn.Parameter]:
+    def packed_parameters(self) -> Iterable[Tensor]:
         return () if self._product is None else (self.convolution.weight,)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:

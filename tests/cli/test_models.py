@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from codectool.models.absent import ABSENT
 from codectool.models.registry import MODELS
 from tests.cli.conftest import Ran
 
@@ -18,13 +19,29 @@ def test_the_table_fits_a_terminal(codec: Codec, cache: Path) -> None:
     ran = codec("models")
     assert ran.code == 0
     lines = ran.stdout.decode().splitlines()
-    figures = lines[: lines.index("")]
     assert max(map(len, lines)) <= WIDTH
-    assert [line.split()[0] for line in figures[2:]] == list(MODELS)
-    by_name = {line.split()[0]: line.split()[1:] for line in figures[2:]}
-    assert by_name["encodec_48khz"] == ["48", "2", "150", "16", "1.5-24", "no", "1", "s", "17.0", "M", "no"]
-    assert by_name["base_24khz"][-1] == "here"
+    sound, tokens = lines[: lines.index("")], lines[lines.index("") + 1 :]
+    tokens = tokens[: tokens.index("")]
+    for table in (sound, tokens):
+        assert [line.split()[0] for line in table[2:]] == list(MODELS)
+    sounds = {line.split()[0]: line.split()[1:] for line in sound[2:]}
+    assert sounds["encodec_48khz"] == ["48", "2", "1.5-24", "no", "1", "s", "17.0", "M", "no", "MIT"]
+    assert sounds["encodec_32khz"][-3:] == ["CC", "BY-NC", "4.0"]
+    assert "here" in sounds["base_24khz"]
+    of_tokens = {line.split()[0]: line.split()[1:] for line in tokens[2:]}
+    assert of_tokens["mimi"] == ["12.5", "32", "11", "400", "12000", "semantic"]
+    assert of_tokens["snac_24khz"] == ["11.7", "3", "12", "82", "2461"]
     assert "`codec models show NAME`" in lines[-1]
+
+
+def test_codecs_that_are_not_here_say_why(codec: Codec, cache: Path) -> None:
+    told = codec("models").stdout.decode()
+    assert told.count("Not here:") == 1
+    for name, why in ABSENT.items():
+        assert f"\n{name} " in told
+        ran = codec("models", "show", name)
+        assert ran.code == USAGE
+        assert why in ran.stderr
 
 
 def test_one_model_is_told_at_length(codec: Codec, cache: Path) -> None:

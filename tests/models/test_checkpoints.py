@@ -260,7 +260,7 @@ WRONG_PICKLES: dict[str, tuple[Callable[[Tensors], Any], str]] = {
         "is not the name of a plain tensor",
     ),
     "a sparse tensor": (changed(FIRST, torch.zeros(3).to_sparse()), "is not the name of a plain tensor"),
-    "a tensor without numbers": (changed(FIRST, torch.zeros(3, device="meta")), "is not the name of a plain"),
+    "a tensor without numbers": (changed(FIRST, torch.zeros(3, device="meta")), "tensors differ"),
 }
 
 
