@@ -48,6 +48,8 @@ class ModelEntry:
     causal: bool
     latency_samples: int  # for a model that is not causal, its segment; 0 with a whole recording at once
     parameters: int
+    # fingerprints of earlier weights, each with how many of their first levels code the same
+    earlier: Mapping[bytes, int] = field(default_factory=dict)
     rows_per_codebook: tuple[int, ...] = ()  # rows that each has in a frame; empty: one each
     codebook_names: Mapping[int, str] = field(default_factory=dict)  # of those that mean something, by number
     segment_samples: int | None = None  # what a model codes at once, each with its loudness; None: a stream

@@ -35,3 +35,12 @@ class LoadedModel:
     segments: SegmentNetwork | None = None
     engine: str = "torch"
     precision: str = "float32"
+
+    def decodes(self, fingerprint: bytes, levels: int) -> bool:
+        """Return whether codes of weights with this fingerprint, of so many levels, mean the same here.
+
+        That is so for its own, and for the first levels of earlier weights that the released ones still have.
+        """
+        if fingerprint == self.fingerprint:
+            return True
+        return self.fingerprint == self.entry.fingerprint and levels <= self.entry.earlier.get(fingerprint, 0)

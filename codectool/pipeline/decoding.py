@@ -219,7 +219,7 @@ def _right_model(header: AnyHeader, job: DecodeJob, loader: Loader) -> LoadedMod
             f"{job.source}: made with the model {header.model!r}, which this version does not know"
         )
     model = loader(job.model or header.model, *job.how)
-    if header.fingerprint is not None and model.fingerprint != header.fingerprint:
+    if header.fingerprint is not None and not model.decodes(header.fingerprint, header.levels):
         raise WeightsError(
             f"{job.source}: made with weights {header.fingerprint.hex()} of {header.model}, "
             f"but {model.weights_path} is {model.fingerprint.hex()}: give the right ones"

@@ -47,9 +47,10 @@ def decode_tokens(job: DecodeTokensJob, progress: Callable[[float], None] | None
     those that made the codes, and DataError for a damaged shard. A failure of one recording is in the result.
     """
     result = DecodedTokens()
-    model: LoadedModel | None = None
+    described: Description | None = None
     for shard in open_shards(job.source):
-        if model is None or model.fingerprint.hex() != shard.description.fingerprint:
+        if shard.description != described:
+            described = shard.description
             model = _model_of(shard.description, job, shard.path)
         for record in shard.records:
             target = Path(job.target) / f"{member_name(record.key)}{job.suffix}"
@@ -130,7 +131,7 @@ def _reader(record: Record, description: Description) -> Reader:
 
 def _model_of(description: Description, job: DecodeTokensJob, path: Path) -> LoadedModel:
     model = load(description.model, *job.how)
-    if model.fingerprint.hex() != description.fingerprint:
+    if not model.decodes(bytes.fromhex(description.fingerprint), description.levels):
         raise WeightsError(
             f"{path}: made with weights {description.fingerprint} of {description.model}, "
             f"but {model.weights_path} is {model.fingerprint.hex()}: give the right ones"
