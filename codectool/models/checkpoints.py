@@ -52,8 +52,9 @@ def read_checkpoint(path: Path, numbers: bool = True) -> tuple[dict[str, Tensor]
     Takes safetensors, and files of torch.save as long as they hold nothing but tensors. Raises WeightsError
     for what cannot be read so, without running anything that a file asks for.
     """
+    metadata: dict[str, str] = {}
     if is_pickled(path):
-        tensors, metadata = _read_pickle(path, numbers), {}
+        tensors = _read_pickle(path, numbers)
     else:
         tensors, metadata = read_safetensors(path, numbers)
     return fold_weight_norm(as_float32(tensors), path), metadata

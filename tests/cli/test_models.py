@@ -80,7 +80,7 @@ def test_the_table_fits_a_terminal(codec: Codec, cache: Path) -> None:
     for table in (sound, tokens):
         assert [line.split()[0] for line in table[2:]] == list(MODELS)
     sounds = {line.split()[0]: line.split()[1:] for line in sound[2:]}
-    assert sounds["encodec_48khz"] == "48 2 1.5-24 no 1 s 17.0 M no MIT".split()
+    assert sounds["encodec_48khz"] == ["48", "2", "1.5-24", "no", "1", "s", "17.0", "M", "no", "MIT"]
     assert sounds["encodec_32khz"][-3:] == ["CC", "BY-NC", "4.0"]
     assert "here" in sounds["base_24khz"]
     of_tokens = {line.split()[0]: line.split()[1:] for line in tokens[2:]}
