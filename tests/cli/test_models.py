@@ -96,7 +96,7 @@ def test_codecs_that_are_not_here_say_why(codec: Codec, cache: Path) -> None:
         assert f"\n{name} " in told
         ran = codec("models", "show", name)
         assert ran.code == USAGE
-        assert why in ran.stderr.decode()
+        assert why in ran.stderr
 
 
 def test_one_model_is_told_at_length(codec: Codec, cache: Path) -> None:
