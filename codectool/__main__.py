@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import signal
@@ -31,6 +32,10 @@ class Terminated(KeyboardInterrupt):
 
 def main() -> None:
     """Run the command line and exit with the code of what happened."""
+    # NumPy's threads for products would be started with it, and nothing here needs them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    codes: list[int] = []
+    atexit.register(_leave, codes)  # the first to be registered is the last to be called
     fill_closed_streams()
     end_in_order()
     bound_kernel_caches()
@@ -42,11 +47,19 @@ def main() -> None:
         sys.stdout.flush()
     except OSError:  # told already; Python would try again at its end, and have the last word
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if code == SIGNALLED + signal.SIGINT:
-        # Python would die of the signal, and lose this code, where it came while eval() ran in an import.
-        sys.stderr.flush()
-        os._exit(code)
+    codes.append(code)
     sys.exit(code)
+
+
+def _leave(codes: list[int]) -> None:
+    """End the process at once, with the code if there is one.
+
+    Python would first take its objects apart, for 50 ms. And it would die of an interrupt that came while
+    eval() ran in an import, and lose the code.
+    """
+    if codes:
+        sys.stderr.flush()
+        os._exit(codes[0])
 
 
 def end_in_order() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
@@ -100,6 +99,8 @@ def _recognise(file: BinaryIO, stream: ByteReader, raw: RawFormat | None, opened
 def _store(stream: ByteReader, taken: bytes, opened: ExitStack) -> BinaryIO:
     """Put a whole stream, with the bytes already taken from it, in a file without a name."""
     try:
+        import tempfile  # here, for it takes long to import, and few inputs need it
+
         storage: BinaryIO = opened.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         storage.write(taken)
         while piece := stream.read_some(PIECE_BYTES):

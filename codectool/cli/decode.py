@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from codectool.cli.folders import FolderOptions, folder_options, run_inputs
-from codectool.cli.operands import decode_operands, is_other_format, operands_option, output_of
+from codectool.cli.operands import CODED_SUFFIX, decode_operands, is_other_format, operands_option, output_of
 from codectool.cli.options import (
     Time,
     language_model_options,
@@ -67,14 +67,13 @@ def decode(
     A shard of tokens, or a folder of them, becomes the files of a folder OUT, too.
     """
     from codectool.pipeline import DecodeJob
-    from codectool.tokens.reading import is_data_set
 
     own_suffix = ".wav" if given["raw"] is None else ".raw"
     suffix = f".{(to or own_suffix).removeprefix('.')}"
     operands = decode_operands(names, output_of(output, to_stdout))
     source = operands.sources[0]
     several = len(operands.sources) > 1
-    if not several and is_data_set(source):
+    if not several and _is_token_set(source):
         folder.refuse(source)
         return decode_token_set(source, operands.target, to, quiet, given)
     if (
@@ -87,6 +86,15 @@ def decode(
     target = "" if several else operands.target_of_one(suffix, folder.keep_suffix)
     job = DecodeJob(source=source, target=target, suffix=None if to is None else suffix, **given)
     return run_inputs(job, operands, suffix, folder, _decode_file, quiet, as_json)
+
+
+def _is_token_set(source: str) -> bool:
+    """Tell whether an input is tokens; the usual ones need not wait for what knows their formats."""
+    if source == "-" or (source.endswith(CODED_SUFFIX) and not Path(source).is_dir()):
+        return False
+    from codectool.tokens.reading import is_data_set
+
+    return is_data_set(source)
 
 
 def _decode_file(job: DecodeJob, quiet: bool, as_json: bool) -> int:

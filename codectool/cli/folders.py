@@ -150,8 +150,6 @@ def _run_folder(each: EncodeJob | DecodeJob, suffix: str, folder: FolderOptions,
 
 def _run_one(each: EncodeJob | DecodeJob, folder: FolderOptions, quiet: bool, work: Callable[[], int]) -> int:
     """Do the work of a single file, unless it is there and to be left; remove the input if asked to."""
-    from codectool import batch
-
     if folder.skip_existing and each.target != "-" and Path(each.target).exists():
         say(f"{each.target}: is there already", quiet)
         return 0
@@ -159,6 +157,8 @@ def _run_one(each: EncodeJob | DecodeJob, folder: FolderOptions, quiet: bool, wo
         refuse_removal(each)
     code = ending_by_signals(each.source, work)
     if folder.remove and code == 0:
+        from codectool import batch
+
         batch.remove_source(each)
         say(f"{each.source}: removed", quiet)
     return code

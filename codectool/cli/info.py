@@ -78,7 +78,7 @@ def _lines(summary: Summary) -> Iterator[str]:
 
 
 def _codebook_names(model: str) -> dict[str, str]:
-    """Return those of a model's codebooks that mean something, by number; none of an unknown model."""
+    """Return those of a model's codebooks that mean something, by number."""
     from codectool.models.registry import find, is_known
 
     names = find(model).codebook_names if is_known(model) else {}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codectool.errors import UsageError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 PACKET_S = 1.0  # of a packet, unless something else is wanted
 LOW_LATENCY_PACKET_S = (
@@ -65,11 +67,13 @@ class ModelEntry:
     @property
     def frame_rate_hz(self) -> float:
         """Frames a second."""
-        return float(self.exact_frame_rate_hz)
+        return self.sample_rate_hz / self.hop_samples
 
     @property
     def exact_frame_rate_hz(self) -> Fraction:
         """Frames a second, as a fraction: not every rate is a decimal."""
+        from fractions import Fraction  # here, for few ask, and it takes long to import
+
         return Fraction(self.sample_rate_hz, self.hop_samples)
 
     @property

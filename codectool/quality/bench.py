@@ -247,13 +247,22 @@ def _latencies(job: BenchJob, model: LoadedModel, audio: Block) -> dict[str, flo
 
 
 def _start(job: BenchJob, engine: str) -> dict[str, float]:
-    """Time processes that import what is needed, and that also get ready to code."""
+    """Time processes that start, import what is needed, and code a first frame, each with all before it."""
     module = "onnxruntime" if engine == "onnxruntime" else "torch"
-    loading = "import sys, pathlib; from codectool.models.loading import load; "
-    loading += "load(sys.argv[1], pathlib.Path(sys.argv[5]) if sys.argv[5:] else None, *sys.argv[2:5])"
-    given = [job.model, job.device, job.precision, engine]
+    first_frame = "import sys, pathlib; import numpy as np; from codectool.models.loading import load; "
+    first_frame += "weights = pathlib.Path(sys.argv[6]) if sys.argv[6:] else None; "
+    first_frame += "model = load(sys.argv[1], weights, *sys.argv[2:5]); encoder = model.encoder; "
+    first_frame += "samples = max(encoder.first_push_samples, encoder.hop_samples); "
+    first_frame += "audio = np.zeros((1, encoder.channels, samples), np.float32); "
+    first_frame += "encoder.step(audio, encoder.initial_state(1), int(sys.argv[5]))"
+    given = [job.model, job.device, job.precision, engine, str(job.levels)]
     given += [str(job.weights)] if job.weights is not None else []
-    programs = {"import_engine": f"import {module}", "import_engine_and_load_model": loading}
+    programs = {
+        "start_python": "",
+        "import_numpy": "import numpy",
+        "import_engine": f"import {module}",
+        "first_frame": first_frame,
+    }
     return {
         f"{name}_s": median_s(partial(_run, job, "-c", program, *given), 3)
         for name, program in programs.items()

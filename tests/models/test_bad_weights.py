@@ -243,6 +243,8 @@ def test_pickles_with_code_run_nothing(name: str, tmp_path: Path, monkeypatch: p
     assert not (tmp_path / "was_run").exists()
 
 
+@pytest.mark.usefixtures("name")
+@pytest.mark.parametrize("name", ["dac_44khz"], indirect=True)
 def test_a_packed_archive_is_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "a.pth"
     torch.save({"a": torch.zeros(1 << 20)}, path)

@@ -11,12 +11,13 @@ from torch import Tensor
 from codectool.nn.layer import Layer, State
 
 TOLERANCE = 2e-5  # float sums depend on the shape of a product
+LARGE = 16  # from such a hop on, signals have to be longer to have many
 
 
 def awkward_lengths(layer: Layer) -> list[int]:
     """Return input lengths that have broken streams before: around a hop, primes, and nothing at all."""
     hop, first = layer.hop, layer.first_push
-    lengths = {0, 1, hop - 1, hop, hop + 1, 2 * hop, 7 * hop + 3, 11 * hop, 997 if hop > 1 else 97}
+    lengths = {0, 1, hop - 1, hop, hop + 1, 2 * hop, 7 * hop + 3, 11 * hop, 997 if hop >= LARGE else 97}
     if layer.look_ahead:
         lengths |= {layer.look_ahead, layer.look_ahead + 1, layer.look_ahead + hop}
     return sorted(lengths | ({first - 1, first, first + hop - 1} if first else set()))
