@@ -35,6 +35,7 @@ def cluster() -> Iterator[Any]:
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
     os.environ["RAY_AUTH_MODE"] = "disabled"  # else Ray may want a token of whoever joins
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (15 would stand still beside other work)
     memory = {"object_store_memory": 80 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **memory})
     cluster.second = cluster.add_node(num_cpus=1, **memory)
