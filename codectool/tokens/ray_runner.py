@@ -59,7 +59,7 @@ class RayRunner:
             try:
                 self._ray.init(self._address, log_to_driver=False, logging_level="error", **limits)
             except ConnectionError as error:
-                hint = "where it asks for a token, set RAY_AUTH_MODE=token as Ray's manual says"
+                hint = "where it asks for a token, set RAY_AUTH_MODE and the token as Ray's manual says"
                 raise UsageError(
                     f"{self._address}: no Ray cluster can be joined ({error}); {hint}"
                 ) from error
