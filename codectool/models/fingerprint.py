@@ -24,7 +24,7 @@ def fingerprint_of(codebooks: Iterable[NDArray[Any]]) -> bytes:
     """Return the fingerprint of codebooks, in the order of their levels."""
     digest = hashlib.sha256()
     for codebook in codebooks:
-        digest.update(codebook.astype("<f4", order="C", copy=False))
+        digest.update(codebook.astype("<f4", order="C", copy=False).data)
     return digest.digest()[:8]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import socket
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,12 +13,14 @@ from types import ModuleType
 from typing import Any
 
 from codectool.engines.kernel_caches import bound_kernel_caches
-from codectool.errors import UsageError
+from codectool.errors import FileError, UsageError
 from codectool.tokens.items import Input
 from codectool.tokens.jobs import TokenizeJob
 from codectool.tokens.processes import describe_job, work
 from codectool.tokens.records import Description
 from codectool.tokens.shards import Shard, Written
+
+ANSWER_S = 10.0  # that a cluster has to answer
 
 
 class WriteShard:
@@ -52,7 +55,14 @@ class RayRunner:
         self._own = not self._ray.is_initialized()
         if self._own:
             limits = {} if self._address else {"num_cpus": self._workers}
-            self._ray.init(self._address, log_to_driver=False, logging_level="error", **limits)
+            _check_answers(self._address)
+            try:
+                self._ray.init(self._address, log_to_driver=False, logging_level="error", **limits)
+            except ConnectionError as error:
+                hint = "where it asks for a token, set RAY_AUTH_MODE and the token as Ray's manual says"
+                raise UsageError(
+                    f"{self._address}: no Ray cluster can be joined ({error}); {hint}"
+                ) from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,6 +90,16 @@ class RayRunner:
         )
         for row in data.iter_rows():
             yield Written(**json.loads(row["written"]))
+
+
+def _check_answers(address: str | None) -> None:
+    """Raise FileError where nothing answers at HOST:PORT: Ray itself would try for minutes."""
+    host, colon, port = (address or "").rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
+        except (OSError, OverflowError) as error:
+            raise FileError(f"{address}: no Ray cluster answers there ({error})") from error
 
 
 def _ray() -> ModuleType:

@@ -23,8 +23,10 @@ LEVELS = 8
 HOP_SAMPLES = 320
 SHIPPED = Path(__file__).parents[2] / "weights" / "base_24khz.safetensors"
 # What no command needs to encode or decode a WAV file at the model's rate.
-NOT_NEEDED = ("torch", "scipy", "soxr", "soundfile", "tqdm", "matplotlib", "onnx", "importlib.metadata")
-NOT_NEEDED += ("multiprocessing", "tempfile", "fractions", "codectool.batch")
+NOT_NEEDED = (
+    *("torch", "scipy", "soxr", "soundfile", "tqdm", "matplotlib", "onnx", "importlib.metadata"),
+    *("multiprocessing", "tempfile", "fractions", "codectool.batch"),
+)
 
 
 @pytest.fixture(scope="module", params=["small", "shipped"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codectool.__main__ import run as command
 from codectool.tokens.jobs import TokenizeJob
 from codectool.tokens.reading import read
 from codectool.tokens.running import run
@@ -31,6 +34,8 @@ def cluster() -> Iterator[Any]:
 
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # else Ray may want a token of whoever joins
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (15 would stand still beside other work)
     memory = {"object_store_memory": 80 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **memory})
     cluster.second = cluster.add_node(num_cpus=1, **memory)
@@ -38,6 +43,26 @@ def cluster() -> Iterator[Any]:
     yield cluster
     ray.shutdown()
     cluster.shutdown()
+
+
+def test_an_address_where_no_cluster_is_is_told_at_once(folder: Path) -> None:
+    write_clips(folder / "clips", 1)
+    started_s = time.monotonic()
+    assert command(["tokenize", "clips", "out", "--runner", "ray", "--address", "127.0.0.1:9"]) == 4
+    assert time.monotonic() - started_s < 60
+    assert not Path("out").exists()
+
+
+def test_another_program_joins_the_cluster_by_its_address(
+    cluster: Any, small_weights: Path, tmp_path: Path
+) -> None:
+    write_clips(tmp_path / "clips", 3)
+    run(TokenizeJob(str(tmp_path / "clips"), str(tmp_path / "one"), weights=small_weights))
+    options = ["--weights", str(small_weights), "--runner", "ray", "--address", cluster.address]
+    program = [sys.executable, "-m", "codectool", "tokenize", "clips", "ray", *options]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert files_of(tmp_path / "ray") == files_of(tmp_path / "one")
 
 
 def test_two_nodes_write_what_one_process_does_though_one_dies(
