@@ -10,7 +10,9 @@ from codectool.nn.spectra import PolarSpectrum
 from codectool.nn.wave import OTHERS, WaveSpectrum, emphasis, log_loudness_of
 
 LOG_NOISE_MAXIMUM = 5.0  # natural log, relative to the loudness: a gate as good as shut
-TONE_SHARE = 0.3  # of a frame's loudness in three adjacent bins: from about here on they are a tone, and pass
+TONE_SHARE = 0.3  # of a frame's loudness in three adjacent bins: from about here on they may be a tone
+VOICE_SHARE, VOICE_BINS = 1.5, 21.3  # more is asked of bins below 800 Hz, where voices have strong partials
+HEARD = 0.7  # of a wave that is no tone: a mixture with what is painted is nearer to the sound than either
 WAVE_EVIDENCE = 0.1  # of a wave's power, which is partly noise: a tone's is far above, a noise's is not
 HINT_GAIN = 25.0  # before a log: numbers of the wave are about 0.3, and 4 where one is all of a frame
 
@@ -47,19 +49,23 @@ class GatedSpectrum(nn.Module):
     loudness. The wave path's numbers come last, of which the last is the share of its levels that there are.
 
     The gate is a Wiener filter's: the painted power and the wave's over the sum of both and the noise. It
-    lets pass what stands out of the coding noise. It opens as well where few bins have most of the loudness,
-    as a tone's have. What it lets pass is not painted. Gate and corrections count by the share of the levels.
+    lets pass what stands out of the coding noise. It opens as well where few bins have most of the loudness.
+    Of what it lets pass all of a tone is heard, and else a part. The rest is painted. Gate and corrections
+    count by the share of the levels.
     """
 
     bin_weights: Tensor
+    tone_shares: Tensor
 
     def __init__(self, hop: int, wave_dim: int) -> None:
         super().__init__()
         self.wave_dim = wave_dim
         self.polar = PolarSpectrum()
         self.wave = WaveSpectrum(hop, wave_dim)
-        weights = emphasis(torch.arange(hop + 1), hop).square()
-        self.register_buffer("bin_weights", weights, persistent=False)
+        bins = torch.arange(hop + 1)
+        self.register_buffer("bin_weights", emphasis(bins, hop).square(), persistent=False)
+        voice_shares = VOICE_SHARE * torch.exp(-((bins / VOICE_BINS) ** 2))
+        self.register_buffer("tone_shares", TONE_SHARE + voice_shares, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         head, numbers = x[..., : -self.wave_dim].float(), x[..., -self.wave_dim :].float()
@@ -74,7 +80,9 @@ class GatedSpectrum(nn.Module):
         log_loudness = log_loudness_of(numbers)
         closed = 1 / (1 + power * (-log_noise - 2 * log_loudness).exp())
         share = _adjacent(heard * self.bin_weights) * (-2 * log_loudness).exp()
-        gate = present * (1 - closed / (1 + (share / TONE_SHARE) ** 4))
+        tone = 1 - 1 / (1 + (share / self.tone_shares) ** 4)
+        passed = 1 - closed / (1 + (share / TONE_SHARE) ** 4)
+        gate = present * (HEARD + (1 - HEARD) * tone) * passed
         spectrum: Tensor = _both(1 - gate) * painted + _both(gate) * wave
         return spectrum
 
