@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from codectool.models.spectral import Config, build
-from codectool.nn.gate import GatedSpectrum
+from codectool.nn.gate import HEARD, GatedSpectrum
 from codectool.nn.spectra import PolarSpectrum, SpectralFeatures
 from codectool.nn.wave import OTHERS
 
@@ -66,13 +66,16 @@ def test_without_a_wave_all_is_painted() -> None:
     torch.testing.assert_close(gated, PolarSpectrum()(head[..., : 2 * (hop + 1)]))
 
 
-def test_a_wave_far_above_its_noise_is_all_there_is() -> None:
+def test_a_wave_far_above_its_noise_is_heard_in_part_where_it_is_no_tone() -> None:
     hop, wave_dim = 4, 6
     head = torch.randn(1, 3, 5 * (hop + 1))
+    head[..., : hop + 1] = -20  # nothing is painted
     head[..., 4 * (hop + 1) :] = -100  # log noise
     numbers = torch.cat((torch.randn(1, 3, wave_dim - 1), torch.ones(1, 3, 1)), dim=-1)
     module = GatedSpectrum(hop, wave_dim)
-    torch.testing.assert_close(module(torch.cat((head, numbers), dim=-1)), module.wave(numbers))
+    heard, wave = module(torch.cat((head, numbers), dim=-1)), module.wave(numbers)
+    assert (heard.abs() >= HEARD * wave.abs() - 1e-5).all()
+    assert (heard.abs() <= wave.abs() + 1e-5).all()
 
 
 @pytest.mark.parametrize(("levels", "wave_dim"), [(0, 42), (16, 0), (16, 2), (16, 400), (32, 42)])
