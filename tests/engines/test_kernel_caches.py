@@ -15,10 +15,10 @@ PROGRAM = f"""
 from codectool.engines.kernel_caches import bound_kernel_caches
 bound_kernel_caches()
 import torch
-weight = torch.ones(8, 8, 3)
+weight = torch.ones(64, 64, 5)
 for _ in range(2):
-    for length in range(10, 10 + {SHAPES}):
-        torch.nn.functional.conv1d(torch.ones(1, 8, length), weight)
+    for length in range(200, 200 + {SHAPES}):
+        torch.nn.functional.conv1d(torch.ones(2, 64, length), weight)
 """
 
 
@@ -27,7 +27,7 @@ def compiled(environment: dict[str, str]) -> int:
     unset = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
-        env=unset | {"ONEDNN_VERBOSE": "2"} | environment,
+        env=unset | {"ONEDNN_VERBOSE": "2", "OMP_NUM_THREADS": "1"} | environment,
         capture_output=True,
         text=True,
         check=True,
