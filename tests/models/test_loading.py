@@ -16,7 +16,7 @@ from codectool.models.registry import DEFAULT_MODEL, MODELS, find
 from codectool.models.search import WEIGHTS_VARIABLE, find_weights
 from tests.small_models import codec_of
 
-SHIPPED_LIMIT_BYTES = 24_000_000
+SHIPPED_LIMIT_BYTES = 30_000_000  # 24 before the wave path, whose codebooks have 9.8
 SHIPPED = Path(__file__).parents[2] / "weights" / "base_24khz.safetensors"
 
 
@@ -27,7 +27,7 @@ def test_the_registry_describes_the_shipped_weights() -> None:
     assert model.fingerprint == entry.fingerprint
     assert entry.parameters == sum(value.numel() for value in codec.state_dict().values())
     assert SHIPPED.stat().st_size <= SHIPPED_LIMIT_BYTES
-    assert (codec.encoder.hop, codec.quantizer.levels) == (entry.hop_samples, entry.levels)
+    assert (codec.encoder.hop, codec.config.levels) == (entry.hop_samples, entry.levels)
     # a block of input is needed to begin a hop, and the decoder waits one more
     assert entry.latency_samples == entry.hop_samples + codec.decoder.latency
     assert {value.dtype for value in load_file(SHIPPED).values()} == {torch.float16}
@@ -92,8 +92,8 @@ def test_wrong_weights_are_refused(tmp_path: Path, kind: str) -> None:
 
 def test_weights_of_another_shape_of_model_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
-    save_file(load_file(SHIPPED), path, metadata={"config": '{"levels": 16}'})
-    with pytest.raises(WeightsError, match="levels is 16, not 32"):
+    save_file(load_file(SHIPPED), path, metadata={"config": '{"levels": 17}'})
+    with pytest.raises(WeightsError, match="levels is 17, not 32"):
         load(DEFAULT_MODEL, path)
     shapes = ('"encoder_width": "wide"', '"encoder_width": -1', '"decoder_blocks": 1000000000')
     for config in ('{"colour": 1}', "[1]", "{", *(f"{{{shape}}}" for shape in shapes)):
