@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from codectool.nn.column_quantizer import ColumnQuantizer
+from codectool.nn.column_quantizer import parts_of
 from codectool.nn.quantizer import ResidualVectorQuantizer
 
 OPSET, IR_VERSION = 20, 10  # which ONNX Runtime reads since 1.18
@@ -35,9 +35,9 @@ RESIDUAL_CODES = """
 """
 
 
-def parts_of(quantizer: Any) -> list[ResidualVectorQuantizer]:
-    """Return what codes a latent's columns, from the first to the last."""
-    parts: list[Any] = list(quantizer.parts) if isinstance(quantizer, ColumnQuantizer) else [quantizer]
+def searched_parts(quantizer: object) -> list[ResidualVectorQuantizer]:
+    """Return what codes a latent's columns; ValueError for what has no graph."""
+    parts: list[Any] = parts_of(quantizer)
     if not all(type(part) is ResidualVectorQuantizer for part in parts):
         raise ValueError("a quantizer that is not residual vector quantization has no graph yet")
     return parts

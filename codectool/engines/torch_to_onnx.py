@@ -21,7 +21,7 @@ from onnxscript import ir
 from torch import Tensor, nn
 
 from codectool.engines.onnx_forms import lay_out, simplify
-from codectool.engines.onnx_search import BIASES, CODEBOOKS, IR_VERSION, OPSET, parts_of, search_graph
+from codectool.engines.onnx_search import BIASES, CODEBOOKS, IR_VERSION, OPSET, search_graph, searched_parts
 from codectool.engines.torch_engine import Codec, StagedCodec
 from codectool.nn.layer import Layer, State
 
@@ -53,7 +53,7 @@ class _Decoder(nn.Module):
         self.decoder = codec.decoder
 
     def forward(self, codes: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        latents, parts = [], parts_of(self.quantizer)
+        latents, parts = [], searched_parts(self.quantizer)
         for part in parts:
             of_part = codes if part is parts[-1] else codes[:, : part.levels]
             first_entry = torch.arange(of_part.shape[1]) * part.codebooks.shape[1]
@@ -111,7 +111,7 @@ def trace_encoder(codec: Codec, tensors: Named, channels: int) -> TracedGraph:
     moving = {2: layer.hop * torch.export.Dim("hops")}
     names = {id(tensor): name for name, tensor in tensors.items()}
     latents, axes = _traced(_Encoder(codec), layer, audio, moving, names, ("audio", "latents"))
-    parts = parts_of(codec.quantizer)
+    parts = searched_parts(codec.quantizer)
     search = onnx.parser.parse_model(search_graph(parts))
     codebooks = [names[id(part.codebooks)] for part in parts]
     biases = {name.removesuffix(CODEBOOKS) + BIASES: name for name in codebooks}
@@ -133,7 +133,7 @@ def trace_encoder(codec: Codec, tensors: Named, channels: int) -> TracedGraph:
 def trace_decoder(codec: Codec, tensors: Named, channels: int) -> TracedGraph:
     """Return the graph from `codes` to `audio`; see `write_graphs`."""
     layer = codec.decoder
-    fewest = 1 + sum(part.levels for part in parts_of(codec.quantizer)[:-1])
+    fewest = 1 + sum(part.levels for part in searched_parts(codec.quantizer)[:-1])
     codes = torch.zeros(TRACED_STREAMS, fewest + 2, TRACED_STEPS, dtype=torch.int64)
     moving = {1: torch.export.Dim("levels", min=fewest), 2: torch.export.Dim("frames")}
     names = {id(tensor): name for name, tensor in tensors.items()}

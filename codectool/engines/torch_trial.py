@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from codectool.engines.torch_engine import Codec, StagedCodec
-from codectool.nn.column_quantizer import ColumnQuantizer
+from codectool.nn.column_quantizer import parts_of
 from codectool.nn.layer import Chain, Layer, State
 from codectool.nn.quantizer import ResidualVectorQuantizer
 
@@ -61,8 +61,7 @@ def _joins(codec: Codec, channels: int) -> bool:
 
 def _residual_quantizers(codec: Codec) -> list[ResidualVectorQuantizer]:
     """Return what searches a latent's columns, from the first to the last; none if that is not known."""
-    quantizer = codec.quantizer
-    parts = list(quantizer.parts) if isinstance(quantizer, ColumnQuantizer) else [quantizer]
+    parts = parts_of(codec.quantizer)
     known = [part for part in parts if isinstance(part, ResidualVectorQuantizer)]
     return known if len(known) == len(parts) else []
 

@@ -11,6 +11,11 @@ from torch import Tensor, nn
 from codectool.nn.quantizer import ResidualVectorQuantizer
 
 
+def parts_of(quantizer: object) -> list[object]:
+    """Return what codes a latent's columns, from first to last: the quantizer itself, or its parts."""
+    return list(quantizer.parts) if isinstance(quantizer, ColumnQuantizer) else [quantizer]
+
+
 class ColumnQuantizer(nn.Module):
     """Map latents `[batch, frames, dim]` to codes `[batch, levels, frames]` and back, part by part.
 
