@@ -255,13 +255,19 @@ def test_a_packed_archive_is_not_unpacked(tmp_path: Path) -> None:
     is_refused("dac_44khz", tmp_path / "b.pth")
 
 
-@pytest.mark.parametrize("kind", ["safetensors", "pth"])
-def test_cut_files_are_refused(name: str, kind: str, tmp_path: Path) -> None:
-    path = tmp_path / f"a.{kind}"
+def saved(name: str, kind: str, folder: Path) -> Path:
+    """Write a family's good weights as one kind of file."""
+    path = folder / f"a.{kind}"
     if kind == "pth":
         torch.save(tensors_of(name), path)
     else:
         written(tensors_of(name), path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "pth"])
+def test_cut_files_are_refused(name: str, kind: str, tmp_path: Path) -> None:
+    path = saved(name, kind, tmp_path)
     content = path.read_bytes()
     for kept in (0, 1, 7, 8, 9, 300, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:kept])
@@ -271,11 +277,7 @@ def test_cut_files_are_refused(name: str, kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["safetensors", "pth"])
 def test_mutated_files_are_read_or_refused(name: str, kind: str, tmp_path: Path) -> None:
     dice = random.Random(name + kind)
-    path = tmp_path / f"a.{kind}"
-    if kind == "pth":
-        torch.save(tensors_of(name), path)
-    else:
-        written(tensors_of(name), path)
+    path = saved(name, kind, tmp_path)
     content = path.read_bytes()
     outcomes = set()
     for _ in range(40):
