@@ -18,6 +18,7 @@ from codectool.nn.gate import Columns, GatedSpectrum, WaveHints
 from codectool.nn.layer import Chain, Fork, Layer
 from codectool.nn.quantizer import ResidualVectorQuantizer
 from codectool.nn.spectra import PolarSpectrum, SpectralFeatures
+from codectool.nn.stereo import LeftRight, MidSide, MidSidePolarSpectrum, for_each
 from codectool.nn.transform import Analysis, Synthesis
 from codectool.nn.wave import OTHERS, WaveNumbers
 
@@ -29,6 +30,7 @@ class Config:
     """All that determines the shape of a spectral model."""
 
     sample_rate_hz: int = 24_000
+    channels: int = 1  # or 2, coded together as mid and side (nn.stereo)
     hop_samples: int = 320  # 75 frames a second at 24 kHz
     levels: int = 32
     codebook_size: int = 1024
@@ -46,6 +48,8 @@ class Config:
     def __post_init__(self) -> None:
         if max(self.encoder_blocks, self.decoder_blocks, self.wave_blocks) > BLOCKS_LIMIT:
             raise ValueError(f"more than {BLOCKS_LIMIT} blocks")
+        if self.channels not in (1, 2) or (self.channels == 2 and self.wave_levels):
+            raise ValueError(f"{self.channels} channels, {self.wave_levels} levels of a wave path")
         fits = 0 < self.wave_levels < self.levels and 0 < self.wave_dim - OTHERS <= self.hop_samples
         if (self.wave_levels or self.wave_dim) and not fits:
             raise ValueError(f"a wave path of {self.wave_dim} numbers in {self.wave_levels} levels")
@@ -114,8 +118,8 @@ class _WithWave:
 class SpectralCodec(nn.Module):
     """Encoder, quantizer and decoder of one spectral model, as far as they paint; and its wave path, if any.
 
-    `encoder` takes audio `[batch, samples, 1]` to latents `[batch, frames, latent_dim]`; `decoder` takes them
-    back, `decoder.latency` samples late. Levels beyond the quantizer's are the wave path's: see `at`.
+    `encoder` takes audio `[batch, samples, channels]` to latents `[batch, frames, latent_dim]`; `decoder`
+    takes them back, `decoder.latency` samples late. Levels beyond the quantizer's are the wave path's (`at`).
     """
 
     encoder: Layer
@@ -124,9 +128,9 @@ class SpectralCodec(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        hop, levels = config.hop_samples, config.levels - config.wave_levels
-        listen = [Analysis(hop), *_encoder_network(config)]
-        paint = [*_decoder_network(config), Pointwise(PolarSpectrum()), Synthesis(hop)]
+        levels = config.levels - config.wave_levels
+        listen = [_analysis(config), *_encoder_network(config)]
+        paint = [*_decoder_network(config), *_synthesis(config)]
         self.encoder = Chain(listen)
         self.quantizer = ResidualVectorQuantizer(levels, config.codebook_size, config.latent_dim)
         self.decoder = Chain(paint)
@@ -145,11 +149,32 @@ class SpectralCodec(nn.Module):
         return -(-samples // self.config.hop_samples) + 1 if samples else 0
 
 
+def _analysis(config: Config) -> Layer:
+    """Return the layer from audio to spectra, `[batch, frames, channels * 2 * bins]`."""
+    hop = config.hop_samples
+    if config.channels == 1:
+        return Analysis(hop)
+    return Chain([Pointwise(MidSide()), for_each(1, lambda: [Analysis(hop)])])
+
+
+def _synthesis(config: Config) -> list[Layer]:
+    """Return the layers from log magnitudes and phases to audio."""
+    hop = config.hop_samples
+    if config.channels == 1:
+        return [Pointwise(PolarSpectrum()), Synthesis(hop)]
+    polar = Pointwise(MidSidePolarSpectrum(PolarSpectrum()))
+    return [polar, for_each(2 * (hop + 1), lambda: [Synthesis(hop)]), Pointwise(LeftRight())]
+
+
 def _encoder_network(config: Config) -> list[Layer]:
-    """Return the layers from a spectrum to latents."""
+    """Return the layers from spectra to latents."""
+    bins = config.hop_samples + 1
+    features: Layer = Pointwise(SpectralFeatures())
+    if config.channels == 2:
+        features = for_each(2 * bins, lambda: [Pointwise(SpectralFeatures())])
     return [
-        Pointwise(SpectralFeatures()),
-        Pointwise(nn.Linear(3 * (config.hop_samples + 1), config.encoder_width)),
+        features,
+        Pointwise(nn.Linear(config.channels * 3 * bins, config.encoder_width)),
         Pointwise(nn.LayerNorm(config.encoder_width)),
         *_blocks(config.encoder_width, config.encoder_blocks, config),
         Pointwise(nn.LayerNorm(config.encoder_width)),
@@ -161,8 +186,9 @@ def _encoder_network(config: Config) -> list[Layer]:
 
 def _decoder_network(config: Config) -> list[Layer]:
     """Return the layers from latents to log magnitudes and phases."""
-    head = nn.Linear(config.decoder_width, 2 * (config.hop_samples + 1))
-    nn.init.constant_(head.bias[: config.hop_samples + 1], INITIAL_LOG_MAGNITUDE)
+    head = nn.Linear(config.decoder_width, config.channels * 2 * (config.hop_samples + 1))
+    # log magnitudes, then phases, of each channel
+    nn.init.constant_(head.bias.view(config.channels, 2, -1)[:, 0], INITIAL_LOG_MAGNITUDE)
     return [
         CausalConvolution(config.latent_dim, config.decoder_width, config.kernel),
         Pointwise(nn.LayerNorm(config.decoder_width)),

@@ -16,9 +16,11 @@ from codectool.nn.quantizer import ResidualVectorQuantizer
 from tests.small_models import codec_of
 from weights.recipe import train
 from weights.recipe.augment import draw_batch
-from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Clip, Corpus, decode_corpus, held_out_sources
+from weights.recipe.data import KIND_SHARES, Clip, Corpus, decode_corpus, held_out_sources
 from weights.recipe.losses import EnvelopeDistance, MelLoss, mel_filters, relative_distance
 from weights.recipe.quantizer import QuantizerTraining, fit_levels, level_probabilities
+
+RATE_HZ = 24_000
 
 
 @pytest.fixture(scope="module")
@@ -26,17 +28,15 @@ def corpus_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A manifest of tones, with one eval row that must never be read, and the decoded cache."""
     folder = tmp_path_factory.mktemp("corpus")
     rows = ["file\tkind\tset\tsource_id", "missing.flac\tspeech\teval\tnever"]
-    time_s = np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    time_s = np.arange(RATE_HZ) / RATE_HZ
     for kind in KIND_SHARES:
         for source in range(30):
             name = f"{kind}{source}.flac"
-            soundfile.write(
-                folder / name, 0.3 * np.sin(2 * np.pi * (100 + 50 * source) * time_s), SAMPLE_RATE_HZ
-            )
+            soundfile.write(folder / name, 0.3 * np.sin(2 * np.pi * (100 + 50 * source) * time_s), RATE_HZ)
             rows.append(f"{name}\t{kind}\ttrain\t{kind}-{source}")
     manifest = folder / "MANIFEST.tsv"
     manifest.write_text("\n".join(rows) + "\n")
-    decode_corpus([manifest], folder / "cache.npy")
+    decode_corpus([manifest], folder / "cache.npy", RATE_HZ, 1)
     return manifest, folder / "cache.npy"
 
 
@@ -57,7 +57,7 @@ def test_batches_are_of_training_audio_and_reproducible(corpus_files: tuple[Path
             clip.source_id for clip in corpus.held_out[kind]
         )
     first, again = (draw_batch(corpus, np.random.default_rng(3), 40, 4000) for _ in range(2))
-    assert first.shape == (40, 4000)
+    assert first.shape == (40, 1, 4000)
     assert first.dtype == np.float32
     assert np.array_equal(first, again)
     assert np.isfinite(first).all()
@@ -69,7 +69,7 @@ def test_batches_are_of_training_audio_and_reproducible(corpus_files: tuple[Path
 def test_losses_are_zero_for_equal_audio_and_grow_with_noise() -> None:
     torch.manual_seed(0)
     audio = torch.randn(2, 12_000) * 0.1
-    mel, envelope = MelLoss(SAMPLE_RATE_HZ), EnvelopeDistance(SAMPLE_RATE_HZ)
+    mel, envelope = MelLoss(RATE_HZ), EnvelopeDistance(RATE_HZ)
     assert mel(audio, audio).item() == 0
     assert envelope(audio, audio).item() == pytest.approx(0, abs=1e-5)
     assert relative_distance(audio, audio).tolist() == [0, 0]
@@ -85,10 +85,10 @@ def test_losses_are_zero_for_equal_audio_and_grow_with_noise() -> None:
 
 def test_envelopes_are_heard_at_any_level_and_only_where_there_are_any() -> None:
     torch.manual_seed(0)
-    time_s = torch.arange(24_000) / SAMPLE_RATE_HZ
+    time_s = torch.arange(24_000) / RATE_HZ
     beat = 1 + torch.sin(2 * torch.pi * 4 * time_s)
     sound = 0.1 * beat * torch.randn(1, 24_000)
-    envelope = EnvelopeDistance(SAMPLE_RATE_HZ)
+    envelope = EnvelopeDistance(RATE_HZ)
     for level in (1, 0.01, 0.001):  # the quietest at -80 dBFS
         for louder in (1, 2):
             assert envelope(louder * level * sound, level * sound).item() == pytest.approx(0, abs=1e-3)
@@ -103,7 +103,7 @@ def test_envelopes_are_heard_at_any_level_and_only_where_there_are_any() -> None
 
 def test_mel_filters_cover_every_band() -> None:
     for window, bands in ((2048, 160), (128, 16)):
-        filters = mel_filters(window, bands, SAMPLE_RATE_HZ)
+        filters = mel_filters(window, bands, RATE_HZ)
         assert filters.shape == (window // 2 + 1, bands)
         assert (filters.sum(dim=0) > 0.5).all()
 
@@ -161,7 +161,7 @@ def test_train_stops_saves_resumes_and_exports(
     corpus_files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adversarial: bool
 ) -> None:
     manifest, cache = corpus_files
-    for name, value in {"UNQUANTIZED_STEPS": 2, "KMEANS_BATCHES": 5, "LOG_EVERY_STEPS": 1}.items():
+    for name, value in {"KMEANS_BATCHES": 5, "LOG_EVERY_STEPS": 1}.items():
         monkeypatch.setattr(train, name, value)
     clock = itertools.count(0, 0.1)  # a second for every ten looks at the clock, on any machine
     monkeypatch.setattr(train, "monotonic", lambda: next(clock))
@@ -170,6 +170,7 @@ def test_train_stops_saves_resumes_and_exports(
     )
     monkeypatch.setattr(train, "Config", lambda **values: dataclasses.replace(config, **values))
     options = train.Options([manifest], cache, tmp_path / "run", minutes=0.5 + 2 / 60, batch=4)
+    options.unquantized_steps = 2
     options.adversarial = adversarial
     trainer = train.Trainer(options)
     trainer.run()

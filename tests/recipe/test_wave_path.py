@@ -10,12 +10,13 @@ import soundfile
 import torch
 
 from codectool.models.spectral import Config, SpectralCodec, build
-from weights.recipe.data import SAMPLE_RATE_HZ, Corpus, decode_corpus
+from weights.recipe.data import Corpus, decode_corpus
 from weights.recipe.grow import coding_noise, grown, set_presence
 from weights.recipe.pool import CodedPool
 from weights.recipe.quantizer import fit_levels
 from weights.recipe.validation import decode, encode
 
+RATE_HZ = 24_000
 SMALL = Config(
     latent_dim=8,
     encoder_width=8,
@@ -36,17 +37,17 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     for kind in ("speech", "music", "other"):
         for source in range(24):
             channels = 1 + source % 2
-            noise = 0.1 * rng.standard_normal((channels * SAMPLE_RATE_HZ // 4, channels))
-            soundfile.write(folder / f"{kind}{source}.flac", noise, channels * SAMPLE_RATE_HZ)
+            noise = 0.1 * rng.standard_normal((channels * RATE_HZ // 4, channels))
+            soundfile.write(folder / f"{kind}{source}.flac", noise, channels * RATE_HZ)
             rows.append(f"{kind}{source}.flac\t{kind}\t{('train', 'train48')[source % 2]}\t{kind}-{source}")
     (folder / "MANIFEST.tsv").write_text("\n".join(rows) + "\n")
-    decode_corpus([folder / "MANIFEST.tsv"], folder / "cache.npy")
+    decode_corpus([folder / "MANIFEST.tsv"], folder / "cache.npy", RATE_HZ, 1)
     return Corpus(folder / "cache.npy")
 
 
 def test_every_file_becomes_24_khz_mono(corpus: Corpus) -> None:
     lengths = {clip.length_samples for clips in corpus.train.values() for clip in clips}
-    assert lengths == {SAMPLE_RATE_HZ // 4}
+    assert lengths == {RATE_HZ // 4}
 
 
 def wave_codec(levels: int = 4) -> SpectralCodec:
@@ -65,7 +66,7 @@ def test_grown_weights_do_what_they_did_with_their_first_levels(monkeypatch: pyt
     small = build(SMALL)
     small.quantizer.set_codebooks(torch.randn_like(small.quantizer.codebooks))
     codec = grown(small.state_dict(), SMALL, painted_levels=2)
-    audio = 0.1 * torch.randn(2, 3200)
+    audio = 0.1 * torch.randn(2, 1, 3200)
     codes = encode(small, audio)[:, :2]
     assert torch.equal(encode(codec, audio)[:, :2], codes)
     assert torch.equal(decode(codec, codes, 3200), decode(small, codes, 3200))
@@ -75,7 +76,7 @@ def test_grown_weights_do_what_they_did_with_their_first_levels(monkeypatch: pyt
 def test_both_parts_of_a_codec_paint_the_same() -> None:
     codec = wave_codec()
     codec.wave.quantizer.set_codebooks(torch.zeros_like(codec.wave.quantizer.codebooks))
-    codes = encode(codec, 0.1 * torch.randn(2, 3200))
+    codes = encode(codec, 0.1 * torch.randn(2, 1, 3200))
     torch.testing.assert_close(decode(codec, codes, 3200), decode(codec, codes[:, :2], 3200))
 
 
@@ -106,7 +107,7 @@ def test_a_pool_gives_audio_with_what_its_own_codes_become(
     assert 1 <= replaced.count(True) <= 3
     audio, found = pool.draw(6)
     codec = model.at(4)
-    latents = codec.quantizer.decode(codec.quantizer.encode(codec.encoder(audio[..., None])))
+    latents = codec.quantizer.decode(codec.quantizer.encode(codec.encoder(audio.transpose(1, 2))))
     torch.testing.assert_close(codec.decoder(latents), pool.after_trunk(found))
 
 
@@ -116,6 +117,6 @@ def test_a_wave_of_few_levels_is_heard_little() -> None:
     codebooks = codec.wave.quantizer.codebooks.clone()
     set_presence(codebooks)
     codec.wave.quantizer.set_codebooks(codebooks)
-    codes = encode(codec, 0.1 * torch.randn(1, 3200))
+    codes = encode(codec, 0.1 * torch.randn(1, 1, 3200))
     latents = [codec.at(6).quantizer.decode(codes[:, :levels]) for levels in range(2, 7)]
     assert [float(x[0, 0, -1]) for x in latents] == [0, 0.25, 0.5, 0.75, 1]

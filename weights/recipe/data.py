@@ -1,7 +1,8 @@
 """The training audio: manifests of files become one array of samples, and that becomes random batches.
 
-A manifest is a tab-separated table with at least the columns file, kind (speech, music or other), set and
-source_id, with paths relative to it. Only rows whose set is one of TRAINING_SETS are ever read.
+Every file is brought to the rate and the channels of the model that is trained. A manifest is a tab-separated
+table with at least the columns file, kind (speech, music or other), set and source_id, with paths relative to
+it. Only rows whose set is one of TRAINING_SETS are ever read.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-SAMPLE_RATE_HZ = 24_000
 TRAINING_SETS = ("train", "train48")  # the second holds 48 kHz audio, often stereo
 HELD_OUT_SHARE = 0.05  # of each kind's duration, chosen by source, to select checkpoints
-KIND_SHARES = {"speech": 0.5, "music": 0.35, "other": 0.15}  # how often a training segment is of each kind
+# how often a training segment is of each kind, of one channel and of two
+KIND_SHARES = {"speech": 0.5, "music": 0.35, "other": 0.15}
+STEREO_KIND_SHARES = {"speech": 0.2, "music": 0.6, "other": 0.2}
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Where one file lies in the array of all samples."""
+    """Where one file lies in the array of all samples `[samples, channels]`."""
 
     kind: str
     source_id: str
@@ -35,16 +37,19 @@ class Clip:
     length_samples: int
 
 
-def decode_file(path: Path) -> NDArray[np.int16]:
-    """Return a file's samples at the model's rate, the mean of its channels."""
+def decode_file(path: Path, sample_rate_hz: int, channels: int) -> NDArray[np.int16]:
+    """Return a file's samples `[samples, channels]` at a rate: its first two channels, or the mean of all."""
     samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = samples.mean(axis=1)
-    if rate_hz != SAMPLE_RATE_HZ:
-        mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ, "VHQ")
-    return np.clip(np.rint(mono * 32768), -32768, 32767).astype(np.int16)
+    if channels == 1:
+        samples = samples.mean(axis=1, keepdims=True)
+    else:
+        samples = samples[:, :2] if samples.shape[1] > 1 else samples.repeat(2, axis=1)
+    if rate_hz != sample_rate_hz:
+        samples = soxr.resample(samples, rate_hz, sample_rate_hz, "VHQ")
+    return np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
 
 
-def decode_corpus(manifests: Sequence[Path], cache: Path) -> None:
+def decode_corpus(manifests: Sequence[Path], cache: Path, sample_rate_hz: int, channels: int) -> None:
     """Decode every training file into `cache` (int16 .npy) and its index beside it (.json)."""
     rows = []
     for manifest in manifests:
@@ -52,7 +57,7 @@ def decode_corpus(manifests: Sequence[Path], cache: Path) -> None:
             found = [row for row in csv.DictReader(table, delimiter="\t") if row["set"] in TRAINING_SETS]
         rows += [(manifest.parent / row["file"], row["kind"], row["source_id"]) for row in found]
     with ThreadPoolExecutor(2) as pool:
-        pieces = list(pool.map(decode_file, [path for path, _, _ in rows]))
+        pieces = list(pool.map(lambda row: decode_file(row[0], sample_rate_hz, channels), rows))
     starts = np.cumsum([0] + [len(piece) for piece in pieces])
     clips = [
         asdict(Clip(kind, source_id, int(start), len(piece)))
@@ -60,7 +65,8 @@ def decode_corpus(manifests: Sequence[Path], cache: Path) -> None:
     ]
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.save(cache, np.concatenate(pieces))
-    cache.with_suffix(".json").write_text(json.dumps(clips))
+    index = {"sample_rate_hz": sample_rate_hz, "channels": channels, "clips": clips}
+    cache.with_suffix(".json").write_text(json.dumps(index))
 
 
 def held_out_sources(clips: list[Clip]) -> set[str]:
@@ -80,11 +86,15 @@ def held_out_sources(clips: list[Clip]) -> set[str]:
 
 
 class Corpus:
-    """Random segments of the training part, and fixed segments of the held-out part."""
+    """Random segments `[channels, samples]` of the training part, and fixed ones of the held-out part."""
 
     def __init__(self, cache: Path) -> None:
         self.samples: NDArray[np.int16] = np.load(cache, mmap_mode="r")
-        clips = [Clip(**clip) for clip in json.loads(cache.with_suffix(".json").read_text())]
+        index = json.loads(cache.with_suffix(".json").read_text())
+        self.sample_rate_hz: int = index["sample_rate_hz"]
+        self.channels: int = index["channels"]
+        self.kind_shares = KIND_SHARES if self.channels == 1 else STEREO_KIND_SHARES
+        clips = [Clip(**clip) for clip in index["clips"]]
         held_out = held_out_sources(clips)
         self.train = {
             kind: [c for c in clips if c.kind == kind and c.source_id not in held_out] for kind in KIND_SHARES
@@ -98,20 +108,20 @@ class Corpus:
     ) -> NDArray[np.float32]:
         """Return one random training segment, of a kind drawn by its share unless named."""
         if kind is None:
-            kind = str(rng.choice(list(KIND_SHARES), p=list(KIND_SHARES.values())))
+            kind = str(rng.choice(list(self.kind_shares), p=list(self.kind_shares.values())))
         return self._cut(rng, self.train[kind], length_samples)
 
     def held_out_segments(self, kind: str, count: int, length_samples: int) -> NDArray[np.float32]:
-        """Return `[count, length_samples]`, the same on every call."""
+        """Return `[count, channels, samples]`, the same on every call."""
         rng = np.random.default_rng(1)
         return np.stack([self._cut(rng, self.held_out[kind], length_samples) for _ in range(count)])
 
     def _cut(self, rng: np.random.Generator, clips: list[Clip], length_samples: int) -> NDArray[np.float32]:
         durations = np.array([clip.length_samples for clip in clips], dtype=np.float64)
         clip = clips[rng.choice(len(clips), p=durations / durations.sum())]
-        segment = np.zeros(length_samples, dtype=np.float32)
+        segment = np.zeros((self.channels, length_samples), dtype=np.float32)
         start = int(rng.integers(0, max(1, clip.length_samples - length_samples + 1)))
         taken = min(length_samples, clip.length_samples - start)
         first = clip.start_sample + start
-        segment[:taken] = self.samples[first : first + taken].astype(np.float32) / 32768
+        segment[:, :taken] = self.samples[first : first + taken].T.astype(np.float32) / 32768
         return segment

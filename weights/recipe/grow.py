@@ -19,7 +19,7 @@ from torch import Tensor
 from codectool.models.spectral import Config, SpectralCodec, build
 from codectool.nn.wave import MEAN_LOG_LOUDNESS, OTHERS, SCALE, log_loudness_of
 from weights.recipe.augment import draw_batch
-from weights.recipe.data import SAMPLE_RATE_HZ, Corpus
+from weights.recipe.data import Corpus
 from weights.recipe.export import export, load_exported
 from weights.recipe.quantizer import fit_levels
 from weights.recipe.signals import draw_signal
@@ -42,12 +42,12 @@ def grown(state: dict[str, Tensor], shipped: Config, painted_levels: int) -> Spe
 
 def wave_latents(codec: SpectralCodec, corpus: Corpus, rng: np.random.Generator) -> Tensor:
     """Return `[FITTED_FRAMES, wave_dim]` of random training audio and of made-up signals."""
-    rows = []
+    rows, second = [], codec.config.sample_rate_hz
     for first in range(0, SEGMENTS + SIGNAL_SEGMENTS, BATCH):
         if first < SEGMENTS:
-            audio = draw_batch(corpus, rng, BATCH, SAMPLE_RATE_HZ)
+            audio = draw_batch(corpus, rng, BATCH, second)[:, 0]
         else:
-            audio = np.stack([draw_signal(rng, SAMPLE_RATE_HZ) for _ in range(BATCH)])
+            audio = np.stack([draw_signal(rng, second, second) for _ in range(BATCH)])
         spectra = codec.encoder.parts[0](torch.from_numpy(audio)[..., None])
         rows.append(codec.wave.numbers(spectra)[:, 1:-1].flatten(0, 1))
     numbers = torch.cat(rows)

@@ -2,7 +2,7 @@
 
 For each number of levels the mean mel loss over the clips, and for each level how many of its codes are
 in use, and their perplexity, on random segments of the training audio. Digital silence goes through as well.
-The table is written to weights/training/levels.csv.
+The table is written to weights/training/levels.csv, or where `--out` says.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from codectool.audio.mix import mix_to_mono
 from codectool.audio.resample import Resampler
 from codectool.audio.source import open_source
 from codectool.models.spectral import SpectralCodec
-from weights.recipe.data import SAMPLE_RATE_HZ, Corpus
+from weights.recipe.data import Corpus
 from weights.recipe.export import load_codec
 from weights.recipe.losses import MelLoss
 from weights.recipe.validation import decode, encode
@@ -30,24 +30,24 @@ TABLE = Path(__file__).parents[1] / "training" / "levels.csv"
 USAGE_SEGMENTS, SEGMENT_S = 1200, 1  # 90 000 frames: about 88 for each of 1024 codes
 
 
-def clips(folder: Path) -> Iterator[Tensor]:
-    """Yield each audio file under a folder as `[1, samples]` at the model's rate."""
+def clips(folder: Path, sample_rate_hz: int) -> Iterator[Tensor]:
+    """Yield each audio file under a folder as `[1, samples]` at a rate."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         with open_source(str(path)) as source:
-            resampler = Resampler(source.rate_hz, SAMPLE_RATE_HZ, channels=1)
+            resampler = Resampler(source.rate_hz, sample_rate_hz, channels=1)
             blocks = [resampler.push(mix_to_mono(block)) for block in source.blocks()]
             yield torch.from_numpy(np.concatenate((*blocks, resampler.finish()), axis=1))
 
 
 def mel_by_levels(codec: SpectralCodec, folder: Path) -> list[float]:
     """Return the mean mel loss over the clips with 1, 2, ... levels."""
-    mel = MelLoss(SAMPLE_RATE_HZ)
+    mel = MelLoss(codec.config.sample_rate_hz)
     sums, count = [0.0] * codec.config.levels, 0
-    for audio in clips(folder):
-        codes = encode(codec, audio)
+    for audio in clips(folder, codec.config.sample_rate_hz):
+        codes = encode(codec, audio[:, None].repeat(1, codec.config.channels, 1))
         count += 1
         for level in range(len(sums)):
-            sums[level] += mel(decode(codec, codes[:, : level + 1], audio.shape[1]), audio).item()
+            sums[level] += mel(decode(codec, codes[:, : level + 1], audio.shape[1])[:, 0], audio).item()
     return [value / count for value in sums]
 
 
@@ -57,7 +57,7 @@ def usage_by_level(codec: SpectralCodec, corpus: Corpus) -> list[tuple[int, floa
     levels, size = codec.config.levels, codec.config.codebook_size
     counts = torch.zeros(levels, size)
     for _ in range(USAGE_SEGMENTS):
-        audio = torch.from_numpy(corpus.draw(rng, SEGMENT_S * SAMPLE_RATE_HZ))
+        audio = torch.from_numpy(corpus.draw(rng, SEGMENT_S * corpus.sample_rate_hz))
         codes = encode(codec, audio[None])[0]
         for level in range(levels):
             counts[level] += torch.bincount(codes[level], minlength=size)
@@ -68,10 +68,10 @@ def usage_by_level(codec: SpectralCodec, corpus: Corpus) -> list[tuple[int, floa
 
 def silence_peak_dbfs(codec: SpectralCodec) -> float:
     """Return the highest peak that ten seconds of digital silence decode to, with any number of levels."""
-    silence = torch.zeros(1, 10 * SAMPLE_RATE_HZ)
+    silence = torch.zeros(1, codec.config.channels, 10 * codec.config.sample_rate_hz)
     codes = encode(codec, silence)
     peaks = [
-        decode(codec, codes[:, : level + 1], silence.shape[1]).abs().max().item()
+        decode(codec, codes[:, : level + 1], silence.shape[2]).abs().max().item()
         for level in range(codec.config.levels)
     ]
     return 20 * math.log10(max(*peaks, 1e-9))
@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("runs/train_24khz.npy"))
+    parser.add_argument("--out", type=Path, default=TABLE)
     arguments = parser.parse_args()
     codec = load_codec(arguments.weights)
     rows = [["level", "kbps", "mel_distance", "rise_percent", "codes_used", "perplexity"]]
@@ -92,13 +93,13 @@ def main() -> None:
     usage = usage_by_level(codec, Corpus(arguments.cache))
     for level, (distance, (used, perplexity)) in enumerate(zip(distances, usage, strict=True), start=1):
         rise_percent = 100 * (distance / previous - 1)  # -100 for the first
-        kbps = level * SAMPLE_RATE_HZ / codec.config.hop_samples * 10 / 1000
+        kbps = level * codec.config.sample_rate_hz / codec.config.hop_samples * 10 / 1000
         rows.append([level, kbps, f"{distance:.5f}", f"{rise_percent:.3f}", used, f"{perplexity:.0f}"])
         previous = distance
-    with TABLE.open("w", newline="") as file:
+    with arguments.out.open("w", newline="") as file:
         file.write(f"# digital silence decodes to a peak of {silence_peak_dbfs(codec):.0f} dBFS\n")
         csv.writer(file).writerows(rows)
-    print(TABLE.read_text())
+    print(arguments.out.read_text())
 
 
 if __name__ == "__main__":

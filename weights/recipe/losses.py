@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-SCALES = ((2048, 160), (1024, 96), (512, 64), (256, 32), (128, 16))  # (window in samples, mel bands)
+# Windows and hops are in samples at this rate, and as long in seconds at others.
+REFERENCE_RATE_HZ = 24_000
+SCALES = ((2048, 160), (1024, 96), (512, 64), (256, 32), (128, 16))  # (window, mel bands)
 LOG_FLOOR = 1e-5
-ENVELOPE_WINDOW, ENVELOPE_HOP, ENVELOPE_FFT = 640, 320, 1024  # in samples
+ENVELOPE_WINDOW, ENVELOPE_HOP, ENVELOPE_FFT = 640, 320, 1024
 ENVELOPE_SPAN, ENVELOPE_STRIDE = 30, 5  # in frames: 0.4 s, as in STOI, and how far one span is from the next
 LOWEST_BAND_HZ, THIRD_OCTAVE_BANDS = 150, 15  # as in STOI: the bands of 150 Hz to 3.8 kHz
 LEAST_ENERGY = 1e-5  # of an envelope that counts
 AUDIBLE = 1e-4  # of the energy of a segment's loudest band and span: others have nothing to understand
 
 
+def at_rate(samples: int, sample_rate_hz: int) -> int:
+    """Return how many samples last as long as so many at REFERENCE_RATE_HZ."""
+    return round(samples * sample_rate_hz / REFERENCE_RATE_HZ)
+
+
+def mel_of(frequency_hz: float) -> float:
+    """Return a frequency on the mel scale."""
+    return 2595 * math.log10(1 + frequency_hz / 700)
+
+
 def mel_filters(window: int, bands: int, sample_rate_hz: int) -> Tensor:
     """Return triangular filters `[window // 2 + 1, bands]`, even on the mel scale, each of sum one."""
     nyquist_hz = sample_rate_hz / 2
     frequencies_hz = torch.linspace(0, nyquist_hz, window // 2 + 1, dtype=torch.float64)
-    top_mel = 2595 * torch.log10(torch.tensor(1 + nyquist_hz / 700, dtype=torch.float64))
-    edges_hz = 700 * (10 ** (torch.linspace(0, 1, bands + 2, dtype=torch.float64) * top_mel / 2595) - 1)
+    mels = torch.linspace(0, 1, bands + 2, dtype=torch.float64) * mel_of(nyquist_hz)
+    edges_hz = 700 * (10 ** (mels / 2595) - 1)
     width_hz = torch.full((bands,), sample_rate_hz / window, dtype=torch.float64)  # at least one bin
     rising = (frequencies_hz[:, None] - edges_hz[:-2]) / torch.maximum(
         edges_hz[1:-1] - edges_hz[:-2], width_hz
@@ -46,9 +60,13 @@ class MelLoss(nn.Module):
 
     def __init__(self, sample_rate_hz: int) -> None:
         super().__init__()
-        for window, bands in SCALES:
+        # as many bands to the mel
+        denser = mel_of(sample_rate_hz / 2) / mel_of(REFERENCE_RATE_HZ / 2)
+        self.windows = [at_rate(window, sample_rate_hz) for window, _ in SCALES]
+        for window, (_, bands) in zip(self.windows, SCALES, strict=True):
+            filters = mel_filters(window, round(bands * denser), sample_rate_hz)
             self.register_buffer(f"window_{window}", torch.hann_window(window))
-            self.register_buffer(f"filters_{window}", mel_filters(window, bands, sample_rate_hz))
+            self.register_buffer(f"filters_{window}", filters)
 
     def log_mel(self, x: Tensor, window: int) -> Tensor:
         """Return `[batch, frames, bands]` of `[batch, samples]`; a frame every quarter window."""
@@ -59,7 +77,7 @@ class MelLoss(nn.Module):
 
     def forward(self, decoded: Tensor, reference: Tensor) -> Tensor:
         distances = []
-        for window, _ in SCALES:
+        for window in self.windows:
             with torch.no_grad():
                 target = self.log_mel(reference, window)
             distances.append((self.log_mel(decoded, window) - target).abs().mean())
@@ -75,15 +93,16 @@ class EnvelopeDistance(nn.Module):
 
     def __init__(self, sample_rate_hz: int) -> None:
         super().__init__()
-        frequencies_hz = torch.fft.rfftfreq(ENVELOPE_FFT, 1 / sample_rate_hz)[:, None]
+        self.hop, self.fft = (at_rate(samples, sample_rate_hz) for samples in (ENVELOPE_HOP, ENVELOPE_FFT))
+        frequencies_hz = torch.fft.rfftfreq(self.fft, 1 / sample_rate_hz)[:, None]
         centres_hz = LOWEST_BAND_HZ * 2 ** (torch.arange(THIRD_OCTAVE_BANDS) / 3)
         low_hz, high_hz = centres_hz / 2 ** (1 / 6), centres_hz * 2 ** (1 / 6)
         self.register_buffer("bands", ((frequencies_hz >= low_hz) & (frequencies_hz < high_hz)).float())
-        self.register_buffer("window", torch.hann_window(ENVELOPE_WINDOW))
+        self.register_buffer("window", torch.hann_window(at_rate(ENVELOPE_WINDOW, sample_rate_hz)))
 
     def envelopes(self, x: Tensor) -> Tensor:
         """Return `[batch, spans, bands, frames]`, each of zero mean, of `[batch, samples]`."""
-        energy = power_spectra(x, self.window, ENVELOPE_HOP, ENVELOPE_FFT) @ self.bands
+        energy = power_spectra(x, self.window, self.hop, self.fft) @ self.bands
         spans = (energy + 1e-8).sqrt().unfold(1, ENVELOPE_SPAN, ENVELOPE_STRIDE)
         return spans - spans.mean(-1, keepdim=True)
 

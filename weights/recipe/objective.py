@@ -19,6 +19,30 @@ LOSS_WEIGHTS = {
     "commitment": 0.1,
 }
 WAVEFORM_LEVELS = 8  # fewer hold too little for the course of a wave, and are not asked for as much of it
+# What is compared of two channels: left, right, their mean, half their difference; and how often
+DIRECTIONS = torch.tensor([[1, 0], [0, 1], [0.5, 0.5], [0.5, -0.5]])
+DIRECTION_SHARES = torch.tensor([0.3, 0.3, 0.15, 0.25])
+SIDE = 3  # the number of that difference
+# Of the mean, under the difference: a side far fainter is not heard, but has the steepest losses of all.
+MASKED = 0.1
+
+
+def compared(decoded: Tensor, audio: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what is compared of sounds `[batch, channels, samples]`, each `[batch, samples]`.
+
+    `chosen` holds for each of the batch the number of a direction; of one channel there is none to choose.
+    """
+    if audio.shape[1] == 1:
+        return decoded[:, 0], audio[:, 0]
+    weights = DIRECTIONS.to(audio.device)[chosen][..., None]
+    mask = MASKED * (chosen == SIDE).to(audio.device)[:, None] * audio.mean(1)
+    found, wanted = ((sound * weights).sum(1) + mask for sound in (decoded, audio))
+    return found, wanted
+
+
+def draw_directions(batch: int) -> Tensor:
+    """Return the numbers of random directions, `[batch]`."""
+    return DIRECTION_SHARES.multinomial(batch, replacement=True)
 
 
 class Objective(nn.Module):
@@ -32,8 +56,8 @@ class Objective(nn.Module):
                 "envelope": EnvelopeDistance(sample_rate_hz),
                 "texture": TextureDistance(sample_rate_hz),
                 "repetition": RepetitionDistance(sample_rate_hz),
-                "contrast": ContrastDistance(),
-                "ripple": RippleDistance(),
+                "contrast": ContrastDistance(sample_rate_hz),
+                "ripple": RippleDistance(sample_rate_hz),
             }
         )
 

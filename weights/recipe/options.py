@@ -15,7 +15,7 @@ SHORTEST_SEGMENT_S = 0.5  # envelopes are compared over 0.4 s
 class Options:
     """What one training run is asked to do."""
 
-    manifest: list[Path]
+    manifest: list[Path]  # of files that are decoded into the cache if it is not there
     cache: Path
     out: Path
     minutes: float
@@ -24,6 +24,7 @@ class Options:
     learning_rate: float = 1e-3
     final_learning_rate: float = 2e-5
     resume: Path | None = None
+    unquantized_steps: int = 30  # before the k-means start of codebooks, so that it sees real latents
     wave_only: bool = False  # all but those blocks of the decoder that know the wave stay as they are
     pause: Path | None = None
     adversarial: bool = False
@@ -45,6 +46,7 @@ def parse(description: str) -> Options:
     parser.add_argument("--segment-s", type=float, default=Options.segment_s)
     parser.add_argument("--learning-rate", type=float, default=Options.learning_rate)
     parser.add_argument("--resume", type=Path, help="a run's checkpoint.pt, or weights")
+    parser.add_argument("--unquantized-steps", type=int, default=Options.unquantized_steps)
     parser.add_argument("--wave-only", action="store_true", help="teach the wave path's blocks alone")
     parser.add_argument("--pause", type=Path, help="wait while this file exists")
     parser.add_argument("--adversarial", action="store_true")

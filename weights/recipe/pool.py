@@ -32,7 +32,7 @@ class CodedPool:
         counts = range(self.painted_levels + 1, config.levels + 1)
         self.probabilities = torch.tensor([FAVOURED_LEVELS.get(count, 1.0) for count in counts])
         frames = model.frames_for(samples)
-        self.audio = torch.zeros(SIZE, samples, device=device)
+        self.audio = torch.zeros(SIZE, config.channels, samples, device=device)
         self.codes = torch.zeros(SIZE, self.quantizer.levels, frames, dtype=torch.long, device=device)
         self.painted = torch.zeros(SIZE, frames, config.decoder_width, device=device)
         self.next = 0
@@ -43,9 +43,9 @@ class CodedPool:
     def refresh(self, count: int = FRESH) -> None:
         """Replace the oldest segments by new ones."""
         places = torch.arange(self.next, self.next + count) % SIZE
-        audio = torch.from_numpy(draw_batch(self.corpus, self.rng, count, self.audio.shape[1]))
+        audio = torch.from_numpy(draw_batch(self.corpus, self.rng, count, self.audio.shape[2]))
         self.audio[places] = audio.to(self.audio.device)
-        codes = self.codec.quantizer.encode(self.codec.encoder(self.audio[places][..., None]))
+        codes = self.codec.quantizer.encode(self.codec.encoder(self.audio[places].transpose(1, 2)))
         self.codes[places] = codes[:, self.painted_levels :]
         latents = self.codec.quantizer.decode(codes[:, : self.painted_levels])
         trunk = next(iter(self.codec.decoder))
@@ -54,7 +54,7 @@ class CodedPool:
 
     @torch.no_grad()
     def draw(self, batch: int) -> tuple[Tensor, Tensor]:
-        """Return segments `[batch, samples]`, and what all but the first part of the decoder takes."""
+        """Return segments `[batch, channels, samples]`, and what the rest of the decoder takes of each."""
         levels = 1 + self.probabilities.multinomial(batch, replacement=True)
         chosen = torch.randint(SIZE, (batch,))
         numbers = [

@@ -6,6 +6,8 @@ al., SoundStream (arXiv 2107.03312), for the k-means start, the replacement and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,10 +21,15 @@ KMEANS_ROUNDS = 6
 NEAREST_ROWS = 1024  # at a time, whose scores stay in a processor's cache
 
 
-def level_probabilities(levels: int) -> Tensor:
-    """Return how often a training segment is cut after each number of levels: more often at common rates."""
+# how many times as often segments are cut after some numbers of levels, which make common rates
+FAVOURED = {2: 5, 4: 3, 8: 6, 16: 3, 32: 3}
+STEREO_FAVOURED = {2: 2, 4: 4, 8: 6, 16: 8, 32: 8}
+
+
+def level_probabilities(levels: int, favoured: Mapping[int, float] = FAVOURED) -> Tensor:
+    """Return how often a training segment is cut after each number of levels: few more often than many."""
     weights = 1 / (torch.arange(1, levels + 1) + 2.0)
-    for count, factor in ((2, 5), (4, 3), (8, 6), (16, 3), (32, 3)):
+    for count, factor in favoured.items():
         if count <= levels:
             weights[count - 1] *= factor
     return weights / weights.sum()
@@ -65,12 +72,12 @@ def nearest(rows: Tensor, centres: Tensor) -> Tensor:
 class QuantizerTraining:
     """The moving averages behind a quantizer's codebooks."""
 
-    def __init__(self, quantizer: ResidualVectorQuantizer) -> None:
+    def __init__(self, quantizer: ResidualVectorQuantizer, favoured: Mapping[int, float] = FAVOURED) -> None:
         self.quantizer = quantizer
         levels, size, _ = quantizer.codebooks.shape
         self.counts = torch.ones(levels, size, device=quantizer.codebooks.device)
         self.sums = quantizer.codebooks.clone()
-        self.probabilities = level_probabilities(levels)
+        self.probabilities = level_probabilities(levels, favoured)
 
     def draw_levels(self, batch: int) -> Tensor:
         """Return how many levels each of the batch keeps, in falling order."""

@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 
 from weights.recipe.augment import draw_batch
-from weights.recipe.data import SAMPLE_RATE_HZ, Corpus
+from weights.recipe.data import Corpus
 from weights.recipe.export import export, load_codec
 from weights.recipe.quantizer import fit_levels
 
@@ -35,8 +35,8 @@ def main() -> None:
     codec = load_codec(arguments.weights)
     latents = []
     for _ in range(BATCHES):
-        audio = torch.from_numpy(draw_batch(corpus, rng, BATCH, SEGMENT_S * SAMPLE_RATE_HZ))
-        latents.append(codec.encoder(audio[..., None]).flatten(0, 1))
+        audio = torch.from_numpy(draw_batch(corpus, rng, BATCH, SEGMENT_S * corpus.sample_rate_hz))
+        latents.append(codec.encoder(audio.transpose(1, 2)).flatten(0, 1))
     fit_levels(codec.quantizer.codebooks, torch.cat(latents), FIRST_LEVEL)
     with safe_open(arguments.weights, framework="pt") as file:
         told = {name: value for name, value in file.metadata().items() if name not in ("family", "config")}

@@ -6,24 +6,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weights.recipe.losses import LOG_FLOOR, power_spectra
+from weights.recipe.losses import LOG_FLOOR, at_rate, power_spectra
 
-TEXTURE_HOP = 320  # the model's, in samples, and how many places there are in it: coarser ones miss a buzz
+# Windows and hops are in samples at REFERENCE_RATE_HZ, and as long in seconds at others.
+TEXTURE_HOP = 320  # the model's, and how many places there are in it: coarser ones miss a buzz
 TEXTURE_PLACES = 20
-TEXTURE_BANDS_HZ = ((1500, 4000), (4000, 8000), (8000, 12_001), (4000, 12_001))
+TEXTURE_BANDS_HZ = ((1500, 4000), (4000, 8000), (8000, 12_001), (4000, 12_001), (12_001, 24_001))
 REPETITION_HOPS = 8  # how many hops back a repetition is looked for
 REPETITION_FLOOR = 1e-5  # of a band's energy in a window: silence is like nothing
-REPETITION_WINDOW, REPETITION_STRIDE = 6000, 3000  # in samples: about as long as a fricative
-CONTRAST_WINDOWS = (256, 1024)  # in samples; a frame every half of one
+REPETITION_WINDOW, REPETITION_STRIDE = 6000, 3000  # about as long as a fricative
+CONTRAST_WINDOWS = (256, 1024)  # a frame every half of one
 CONTRAST_PATCH = (4, 16)  # frames and bins: 21 ms and 1.5 kHz, 85 ms and 375 Hz
-RIPPLE_WINDOW = 1280  # in samples: bins half as wide as the model's
+RIPPLE_WINDOW = 1280  # bins half as wide as the model's
 RIPPLE_SMOOTHING = 33  # bins, about 600 Hz
 FAINTEST = 1e-4  # mean magnitude of a patch that counts
 
 
-def band_masks(frequencies_hz: Tensor) -> Tensor:
+def bands_at(sample_rate_hz: int) -> list[tuple[int, int]]:
+    """Return the lowest and the highest frequency of each band that there is at a rate."""
+    return [band for band in TEXTURE_BANDS_HZ if band[0] < sample_rate_hz / 2]
+
+
+def band_masks(frequencies_hz: Tensor, sample_rate_hz: int) -> Tensor:
     """Return `[bands, bins]`: which bins each band has."""
-    return torch.stack([(frequencies_hz >= low) & (frequencies_hz < high) for low, high in TEXTURE_BANDS_HZ])
+    bands = bands_at(sample_rate_hz)
+    return torch.stack([(frequencies_hz >= low) & (frequencies_hz < high) for low, high in bands])
 
 
 class TextureDistance(nn.Module):
@@ -36,15 +43,15 @@ class TextureDistance(nn.Module):
 
     def __init__(self, sample_rate_hz: int) -> None:
         super().__init__()
-        self.sample_rate_hz = sample_rate_hz
+        self.sample_rate_hz, self.hop = sample_rate_hz, at_rate(TEXTURE_HOP, sample_rate_hz)
 
     def shares(self, x: Tensor) -> Tensor:
         """Return `[bands, batch, hops, places]`, of sum one over the places, of `[batch, samples]`."""
-        samples = x.shape[1] // TEXTURE_HOP * TEXTURE_HOP
+        samples = x.shape[1] // self.hop * self.hop
         spectrum = torch.fft.rfft(x[:, :samples])
         frequencies_hz = torch.fft.rfftfreq(samples, 1 / self.sample_rate_hz, device=x.device)
-        parts = torch.fft.irfft(spectrum * band_masks(frequencies_hz)[:, None], samples)
-        places = parts.unflatten(2, (samples // TEXTURE_HOP, TEXTURE_PLACES, -1))
+        parts = torch.fft.irfft(spectrum * band_masks(frequencies_hz, self.sample_rate_hz)[:, None], samples)
+        places = parts.unflatten(2, (samples // self.hop, TEXTURE_PLACES, -1))
         power = places.square().mean(4) + 1e-9
         return power / power.sum(3, keepdim=True)
 
@@ -67,19 +74,23 @@ class RepetitionDistance(nn.Module):
 
     def __init__(self, sample_rate_hz: int) -> None:
         super().__init__()
-        frequencies_hz = torch.fft.rfftfreq(REPETITION_WINDOW, 1 / sample_rate_hz)
-        lags_s = TEXTURE_HOP * torch.arange(REPETITION_HOPS + 1) / sample_rate_hz  # the first is the power
+        window = at_rate(REPETITION_WINDOW, sample_rate_hz)
+        self.stride = at_rate(REPETITION_STRIDE, sample_rate_hz)
+        frequencies_hz = torch.fft.rfftfreq(window, 1 / sample_rate_hz)
+        hops = torch.arange(REPETITION_HOPS + 1)  # the first is the power
+        lags_s = at_rate(TEXTURE_HOP, sample_rate_hz) * hops / sample_rate_hz
         turns = 2 * torch.pi * frequencies_hz[:, None, None] * lags_s
-        mask = band_masks(frequencies_hz).T.float()[..., None]
+        mask = band_masks(frequencies_hz, sample_rate_hz).T.float()[..., None]
+        self.bands = mask.shape[1]
         self.register_buffer("cosines", (mask * turns.cos()).flatten(1))
         self.register_buffer("sines", (mask * turns.sin()).flatten(1))
-        self.register_buffer("window", torch.hann_window(REPETITION_WINDOW))
+        self.register_buffer("window", torch.hann_window(window))
 
     def likeness(self, x: Tensor) -> Tensor:
         """Return `[batch, windows, bands, lags]`, 0 to 1, of `[batch, samples]`."""
-        power = power_spectra(x, self.window, REPETITION_STRIDE)
+        power = power_spectra(x, self.window, self.stride)
         real, imaginary = (
-            (power @ table).unflatten(2, (len(TEXTURE_BANDS_HZ), -1)) for table in (self.cosines, self.sines)
+            (power @ table).unflatten(2, (self.bands, -1)) for table in (self.cosines, self.sines)
         )
         magnitude = (real[..., 1:].square() + imaginary[..., 1:].square() + 1e-12).sqrt()
         return magnitude / (real[..., :1] + REPETITION_FLOOR)
@@ -98,9 +109,10 @@ class ContrastDistance(nn.Module):
     parameter generation algorithm considering global variance (2007).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sample_rate_hz: int) -> None:
         super().__init__()
-        for window in CONTRAST_WINDOWS:
+        self.windows = [at_rate(window, sample_rate_hz) for window in CONTRAST_WINDOWS]
+        for window in self.windows:
             self.register_buffer(f"window_{window}", torch.hann_window(window))
 
     def moments(self, x: Tensor, window: int) -> tuple[Tensor, Tensor]:
@@ -113,7 +125,7 @@ class ContrastDistance(nn.Module):
 
     def forward(self, decoded: Tensor, reference: Tensor) -> Tensor:
         distances = []
-        for window in CONTRAST_WINDOWS:
+        for window in self.windows:
             with torch.no_grad():
                 mean, variance = self.moments(reference, window)
                 heard = mean.exp() > FAINTEST
@@ -129,13 +141,13 @@ class RippleDistance(nn.Module):
     A decoder may give some bins of noise more than others, always the same ones, and colour all it makes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sample_rate_hz: int) -> None:
         super().__init__()
-        self.register_buffer("window", torch.hann_window(RIPPLE_WINDOW))
+        self.register_buffer("window", torch.hann_window(at_rate(RIPPLE_WINDOW, sample_rate_hz)))
 
     def mean_log(self, x: Tensor) -> Tensor:
         """Return the mean log magnitude of each bin over all frames of `[batch, samples]`."""
-        power = power_spectra(x, self.window, RIPPLE_WINDOW // 2)
+        power = power_spectra(x, self.window, len(self.window) // 2)
         return 0.5 * (power + LOG_FLOOR**2).log().mean((0, 1))
 
     def forward(self, decoded: Tensor, reference: Tensor) -> Tensor:

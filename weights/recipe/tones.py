@@ -1,7 +1,7 @@
 """Whether simple signals come back: `python -m weights.recipe.tones WEIGHTS`.
 
 Sines, a constant and square waves are coded, and what comes back is compared in the middle second of two. The
-table, weights/training/tones.csv, has for each signal and number of levels:
+table (`--out`) has for each signal and number of levels:
 
 - gain_db: how much stronger the tone is, within 60 Hz of its frequency (of other signals: all of it);
 - other_db: the strongest other line, over the tone: what was invented (none for other signals);
@@ -20,22 +20,21 @@ import torch
 from torch import Tensor
 
 from codectool.models.spectral import SpectralCodec
-from weights.recipe.data import SAMPLE_RATE_HZ
 from weights.recipe.export import load_codec
-from weights.recipe.validation import decoded_by_levels
+from weights.recipe.validation import mono_by_levels
 
 TABLE = Path(__file__).parents[1] / "training" / "tones.csv"
-FREQUENCIES_HZ = (100, 220, 440, 1000, 2000, 3000, 4000, 6000, 8000, 10_000, 11_000)
+FREQUENCIES_HZ = (100, 220, 440, 1000, 2000, 3000, 4000, 6000, 8000, 10_000, 11_000, 13_000, 16_000, 20_000)
 AMPLITUDES = (0.005, 0.05, 0.5, 0.9)
 CONSTANT, SQUARE, SQUARES_HZ = 0.5, 1.0, (110, 440, 1000)
 TONE_HZ, OTHER_HZ = 60, 150  # a tone is as wide as this on either side; other lines are at least so far away
 HEADER = ["signal", "frequency_hz", "amplitude", "levels", "gain_db", "other_db", "peak_ratio"]
 
 
-def signals() -> Iterator[tuple[str, float, float, Tensor]]:
+def signals(rate_hz: int) -> Iterator[tuple[str, float, float, Tensor]]:
     """Yield name, frequency in hertz, amplitude and two seconds `[1, samples]` of each signal."""
-    seconds = torch.arange(2 * SAMPLE_RATE_HZ, dtype=torch.float64)[None] / SAMPLE_RATE_HZ
-    for frequency_hz in FREQUENCIES_HZ:
+    seconds = torch.arange(2 * rate_hz, dtype=torch.float64)[None] / rate_hz
+    for frequency_hz in [frequency_hz for frequency_hz in FREQUENCIES_HZ if frequency_hz < rate_hz / 2]:
         sine = torch.sin(2 * math.pi * frequency_hz * seconds + 0.3)
         for amplitude in AMPLITUDES:
             yield "sine", frequency_hz, amplitude, (amplitude * sine).float()
@@ -47,7 +46,8 @@ def signals() -> Iterator[tuple[str, float, float, Tensor]]:
 
 def middle(audio: Tensor) -> Tensor:
     """Return the middle second, `[samples]`, of two seconds `[1, samples]`."""
-    return audio[0, SAMPLE_RATE_HZ // 2 : -SAMPLE_RATE_HZ // 2]
+    quarter = audio.shape[1] // 4
+    return audio[0, quarter:-quarter]
 
 
 def lines(audio: Tensor) -> Tensor:
@@ -78,8 +78,8 @@ def compared(name: str, frequency_hz: float, original: Tensor, decoded: Tensor) 
 def rows_of(codec: SpectralCodec) -> list[list[str]]:
     """Return the table's rows of one model."""
     rows = []
-    for name, frequency_hz, amplitude, audio in signals():
-        for levels, (decoded,) in decoded_by_levels(codec, [audio]):
+    for name, frequency_hz, amplitude, audio in signals(codec.config.sample_rate_hz):
+        for levels, (decoded,) in mono_by_levels(codec, [audio]):
             gain_db, other_db, peak_ratio = compared(name, frequency_hz, audio, decoded)
             told = [name, f"{frequency_hz:g}", f"{amplitude:g}", str(levels)]
             rows.append([*told, f"{gain_db:.1f}", f"{other_db:.1f}", f"{peak_ratio:.2f}"])

@@ -1,4 +1,4 @@
-"""Train base_24khz: `python -m weights.recipe.train --manifest MANIFEST.tsv --out runs/first --minutes 60`.
+"""Train a spectral model: `python -m weights.recipe.train --manifest TABLE --out runs/first --minutes 60`.
 
 It runs on CPU and GPU, saves every few minutes, goes on from `--resume` (a checkpoint of its own or shipped
 weights), and stops by itself before its time is over. Losses and held-out distances go to `log.csv`.
@@ -21,17 +21,16 @@ from codectool.models.spectral import Config, SpectralCodec, build
 from codectool.nn.linear import fast_bfloat16
 from weights.recipe.adversary import Adversary
 from weights.recipe.augment import draw_batch
-from weights.recipe.data import SAMPLE_RATE_HZ, Corpus, decode_corpus
+from weights.recipe.data import Corpus, decode_corpus
 from weights.recipe.export import STATE_FILE, export, load_codec, load_exported, save_tensors
-from weights.recipe.objective import WAVEFORM_LEVELS, Objective
+from weights.recipe.objective import WAVEFORM_LEVELS, Objective, compared, draw_directions
 from weights.recipe.optimizers import optimizers_of
 from weights.recipe.options import Options, parse
 from weights.recipe.pool import CodedPool
-from weights.recipe.quantizer import REPLACE_EVERY_STEPS, QuantizerTraining
+from weights.recipe.quantizer import FAVOURED, REPLACE_EVERY_STEPS, STEREO_FAVOURED, QuantizerTraining
 from weights.recipe.validation import held_out_losses
 
-UNQUANTIZED_STEPS = 30  # before the k-means start, so that it sees real latents
-KMEANS_BATCHES = 12
+KMEANS_BATCHES = 40
 WARM_UP_STEPS = 100  # of the learning rate, at the start and after a resume
 LOG_EVERY_STEPS = 25
 VALIDATE_EVERY_S = 1200
@@ -50,12 +49,14 @@ class Trainer:
         self.rng = np.random.default_rng(options.seed)
         self.device = torch.device(options.device)
         self.model = self.initial_model().to(self.device)
-        self.quantizer = QuantizerTraining(self.model.quantizer)
+        favoured = FAVOURED if self.model.config.channels == 1 else STEREO_FAVOURED
+        self.quantizer = QuantizerTraining(self.model.quantizer, favoured)
         learning = self.model.wave.knowing if options.wave_only else self.model
         self.optimizers = optimizers_of(learning, options.learning_rate)
         self.adversary = Adversary(ADVERSARY_LEARNING_RATE, self.device) if options.adversarial else None
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.objective = Objective(SAMPLE_RATE_HZ).to(self.device)
+        self.sample_rate_hz, self.channels = self.model.config.sample_rate_hz, self.model.config.channels
+        self.objective = Objective(self.sample_rate_hz).to(self.device)
         self.step, self.first_step, self.best = 0, 0, math.inf
         self.quantized = False
         self.pool: CodedPool | None = None
@@ -86,7 +87,8 @@ class Trainer:
             self.average, self.step = checkpoint["average"], checkpoint["step"]
             if self.adversary is not None and "adversary" in checkpoint:
                 self.adversary.load(checkpoint["adversary"])
-        self.first_step, self.quantized = self.step, True
+        # weights that were only widened have no codebooks yet
+        self.first_step, self.quantized = self.step, bool(self.model.quantizer.codebooks.any())
 
     def resume_state(self, state: dict[str, Tensor]) -> None:
         """Take up the counts of the codes and the discriminators that were kept beside shipped weights."""
@@ -139,16 +141,17 @@ class Trainer:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast)
 
     def batch(self) -> Tensor:
-        length_samples = round(self.options.segment_s * SAMPLE_RATE_HZ)
+        """Return training audio, `[batch, channels, samples]`."""
+        length_samples = round(self.options.segment_s * self.sample_rate_hz)
         return torch.from_numpy(draw_batch(self.corpus, self.rng, self.options.batch, length_samples)).to(
             self.device
         )
 
     def reconstruct(self, audio: Tensor, latents: Tensor) -> Tensor:
-        """Decode latents, or what a pool makes of them, in line with the audio `[batch, samples]`."""
+        """Decode latents, or what a pool makes of them, in line with audio `[batch, channels, samples]`."""
         decoder = self.model.decoder
         decoded = decoder(latents) if self.pool is None else self.pool.after_trunk(latents)
-        return decoded[:, decoder.latency :, 0][:, : audio.shape[1]].float()
+        return decoded[:, decoder.latency :][:, : audio.shape[2]].transpose(1, 2).float()
 
     def total(self, losses: dict[str, Tensor], audio: Tensor, decoded: Tensor) -> Tensor:
         """Return what to minimise, and add the adversary's losses to `losses`."""
@@ -166,7 +169,7 @@ class Trainer:
     def coded(self, audio: Tensor, kept_levels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the latents of audio, quantized once there are codebooks, and the loss that this has."""
         with self.autocast():
-            latents = self.model.encoder(audio[..., None])
+            latents = self.model.encoder(audio.transpose(1, 2))
         latents = latents.float()
         if not self.quantized:
             return latents, {}
@@ -190,6 +193,7 @@ class Trainer:
             latents, losses = self.coded(audio, kept_levels)
         with self.autocast():
             decoded = self.reconstruct(audio, latents)
+        decoded, audio = compared(decoded, audio, draw_directions(len(audio)))
         losses |= self.objective(decoded, audio, kept_levels)
         total = self.total(losses, audio, decoded)
         self.model.zero_grad(set_to_none=True)
@@ -214,7 +218,7 @@ class Trainer:
         latents = []
         for _ in range(KMEANS_BATCHES):
             with self.autocast():
-                latents.append(self.model.encoder(self.batch()[..., None]).float().flatten(0, 1))
+                latents.append(self.model.encoder(self.batch().transpose(1, 2)).float().flatten(0, 1))
         self.quantizer.start(torch.cat(latents))
         self.quantized = True
 
@@ -240,17 +244,19 @@ class Trainer:
             "\n".join(f"{k}={v}" for k, v in asdict(options).items()) + "\n"
         )
         if not options.cache.exists():
-            decode_corpus(options.manifest, options.cache)
+            decode_corpus(options.manifest, options.cache, self.sample_rate_hz, self.channels)
         self.corpus = Corpus(options.cache)
+        if (self.corpus.sample_rate_hz, self.corpus.channels) != (self.sample_rate_hz, self.channels):
+            raise SystemExit(f"{options.cache}: audio of another rate or number of channels than the model's")
         if options.wave_only:
-            samples = round(options.segment_s * SAMPLE_RATE_HZ)
+            samples = round(options.segment_s * self.sample_rate_hz)
             self.pool = CodedPool(self.model, self.corpus, self.rng, samples)
         self.started_s = validated_s = monotonic()
         sums: dict[str, float] = {}
         while self.progress() < 1 - 0.5 / options.minutes:  # half a minute is kept for the end
             while options.pause is not None and options.pause.exists():
                 sleep(1)
-            if not self.quantized and self.step >= UNQUANTIZED_STEPS:
+            if not self.quantized and self.step >= options.unquantized_steps:
                 self.start_codebooks()
             for name, value in self.train_step().items():
                 sums[name] = sums.get(name, 0.0) + value / LOG_EVERY_STEPS

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from codectool.models.spectral import SpectralCodec
-from weights.recipe.data import KIND_SHARES, SAMPLE_RATE_HZ, Corpus
-from weights.recipe.objective import Objective
+from weights.recipe.data import Corpus
+from weights.recipe.objective import DIRECTIONS, Objective, compared
 
 VALIDATED_LEVELS = (2, 8, 16, 32)
 SCORED_LEVELS = (8, 16, 32)  # 6, 12 and 24 kbps
@@ -17,24 +17,33 @@ SEGMENTS, SEGMENT_S = 16, 2  # of each kind
 
 
 def decode(model: SpectralCodec, codes: Tensor, samples: int) -> Tensor:
-    """Return the audio `[batch, samples]` of codes, in line with what was encoded."""
+    """Return the audio `[batch, channels, samples]` of codes, in line with what was encoded."""
     codec = model.at(codes.shape[1])
     audio: Tensor = codec.decoder(codec.quantizer.decode(codes))
-    return audio[:, codec.decoder.latency :, 0][:, :samples]
+    return audio[:, codec.decoder.latency :][:, :samples].transpose(1, 2)
 
 
 def encode(model: SpectralCodec, audio: Tensor) -> Tensor:
-    """Return the codes `[batch, levels, frames]` of audio `[batch, samples]`, with all levels."""
+    """Return the codes `[batch, levels, frames]` of audio `[batch, channels, samples]`, with all levels."""
     codec = model.at(model.config.levels)
-    return codec.quantizer.encode(codec.encoder(audio[..., None]))
+    return codec.quantizer.encode(codec.encoder(audio.transpose(1, 2)))
 
 
 def decoded_by_levels(model: SpectralCodec, originals: list[Tensor]) -> Iterator[tuple[int, list[Tensor]]]:
-    """Yield each number of VALIDATED_LEVELS, and the sounds `[batch, samples]` coded with so many."""
+    """Yield each number of VALIDATED_LEVELS, and sounds `[batch, channels, samples]` coded with so many."""
     coded = [encode(model, audio) for audio in originals]
     for levels in VALIDATED_LEVELS:
         pairs = zip(coded, originals, strict=True)
-        yield levels, [decode(model, codes[:, :levels], audio.shape[1]) for codes, audio in pairs]
+        yield levels, [decode(model, codes[:, :levels], audio.shape[2]) for codes, audio in pairs]
+
+
+def mono_by_levels(model: SpectralCodec, originals: list[Tensor]) -> Iterator[tuple[int, list[Tensor]]]:
+    """Yield the same of sounds `[1, samples]`, which all channels have."""
+    channels = model.config.channels
+    for levels, decoded in decoded_by_levels(
+        model, [audio[:, None].repeat(1, channels, 1) for audio in originals]
+    ):
+        yield levels, [sounds[:, 0] for sounds in decoded]
 
 
 @torch.no_grad()
@@ -46,11 +55,12 @@ def held_out_losses(model: SpectralCodec, objective: Objective, corpus: Corpus) 
     """
     found: dict[str, float] = {}
     score = 0.0
-    for kind, share in KIND_SHARES.items():
-        segments = corpus.held_out_segments(kind, SEGMENTS, SEGMENT_S * SAMPLE_RATE_HZ)
+    for kind, share in corpus.kind_shares.items():
+        segments = corpus.held_out_segments(kind, SEGMENTS, SEGMENT_S * corpus.sample_rate_hz)
         audio = torch.from_numpy(segments).to(model.quantizer.codebooks.device)
+        chosen = torch.arange(SEGMENTS) % len(DIRECTIONS)
         for levels, (decoded,) in decoded_by_levels(model, [audio]):
-            losses = objective(decoded, audio, torch.full((SEGMENTS,), levels))
+            losses = objective(*compared(decoded, audio, chosen), torch.full((SEGMENTS,), levels))
             found[f"{kind}_{levels}"] = losses["mel"].item()
             if levels in SCORED_LEVELS:
                 score += share * objective.total(losses).item() / len(SCORED_LEVELS)
