@@ -154,7 +154,7 @@ def _analysis(config: Config) -> Layer:
     hop = config.hop_samples
     if config.channels == 1:
         return Analysis(hop)
-    return Chain([Pointwise(MidSide()), for_each(1, lambda: [Analysis(hop)])])
+    return Chain([for_each(1, lambda: [Analysis(hop)]), Pointwise(MidSide())])
 
 
 def _synthesis(config: Config) -> list[Layer]:
@@ -163,7 +163,7 @@ def _synthesis(config: Config) -> list[Layer]:
     if config.channels == 1:
         return [Pointwise(PolarSpectrum()), Synthesis(hop)]
     polar = Pointwise(MidSidePolarSpectrum(PolarSpectrum()))
-    return [polar, for_each(2 * (hop + 1), lambda: [Synthesis(hop)]), Pointwise(LeftRight())]
+    return [polar, Pointwise(LeftRight()), for_each(2 * (hop + 1), lambda: [Synthesis(hop)])]
 
 
 def _encoder_network(config: Config) -> list[Layer]:

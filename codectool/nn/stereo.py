@@ -20,18 +20,18 @@ FAINTEST_LOG_MAGNITUDE = math.log(3e-5)
 
 
 class MidSide(nn.Module):
-    """Turns left and right `[..., 2]` into mid and side: half their sum, half their difference."""
+    """Turns spectra of left and right, one after the other, into half their sum and half their difference."""
 
     def forward(self, x: Tensor) -> Tensor:
-        left, right = x[..., :1], x[..., 1:]
-        return torch.cat(((left + right) / 2, (left - right) / 2), dim=-1)
+        left, right = x.chunk(2, dim=-1)
+        return torch.cat((left + right, left - right), dim=-1) / 2
 
 
 class LeftRight(nn.Module):
-    """Turns mid and side `[..., 2]` into left and right; of a side of zeros they are equal."""
+    """Turns spectra of mid and side, one after the other, into left and right: equal ones of a side of zeros."""
 
     def forward(self, x: Tensor) -> Tensor:
-        mid, side = x[..., :1], x[..., 1:]
+        mid, side = x.chunk(2, dim=-1)
         return torch.cat((mid + side, mid - side), dim=-1)
 
 
@@ -57,6 +57,6 @@ class MidSidePolarSpectrum(nn.Module):
 
 
 def for_each(columns: int, make: Callable[[], list[Layer]]) -> Layer:
-    """Return layers for mid and side apart, each of which has so many columns of the input."""
+    """Return layers for both channels apart, each of which has so many columns of the input."""
     halves = [Pointwise(Columns(first, first + columns)) for first in (0, columns)]
     return Fork([Chain([half, *make()]) for half in halves])

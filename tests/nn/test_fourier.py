@@ -8,7 +8,7 @@ import torch
 from codectool.nn.fourier import inverse_real_fourier, real_fourier
 
 
-@pytest.mark.parametrize("samples", [2, 4, 10, 640])
+@pytest.mark.parametrize("samples", [2, 4, 10, 640, 642, 1280, 2564])
 def test_products_with_matrices_are_the_transform(samples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     signal = torch.randn(3, 5, samples, generator=torch.Generator().manual_seed(0))
     parts = real_fourier(signal)
