@@ -18,7 +18,7 @@ def simplify(model: ir.Model) -> None:
     rewriter.rewrite(model, [collapse_slice_rule, no_op_transpose_rule])
     ir.passes.Sequential(
         ir.passes.common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
-        ir.passes.common.DeduplicateInitializersPass(),
+        ir.passes.common.DeduplicateInitializersPass(size_limit=STORED_VALUES),
         ir.passes.common.CommonSubexpressionEliminationPass(),
         ir.passes.common.IdentityEliminationPass(),
         ir.passes.common.RemoveUnusedNodesPass(),

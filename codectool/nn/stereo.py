@@ -28,7 +28,7 @@ class MidSide(nn.Module):
 
 
 class LeftRight(nn.Module):
-    """Turns spectra of mid and side, one after the other, into left and right: equal ones of a side of zeros."""
+    """Turns spectra of mid and side, one after the other, into left and right: equal if the side is zero."""
 
     def forward(self, x: Tensor) -> Tensor:
         mid, side = x.chunk(2, dim=-1)
