@@ -18,8 +18,8 @@ class LoadedModel:
         encoder, decoder: the two halves, run by an engine.
         fingerprint: the identity of its codebooks, 8 bytes.
         weights_path: the file of its weights.
-        joins_blocks: whether blocks computed together, and streams side by side, give the same bits as one by
-            one on this machine.
+        joined_levels: the numbers of levels with which blocks computed together, and streams side by side,
+            give the same bits as one by one on this machine.
         segments: the same model by segments, if it codes in segments; `encoder` and `decoder` are not used
             then.
         engine: the name of the engine.
@@ -31,7 +31,7 @@ class LoadedModel:
     decoder: DecoderNetwork
     fingerprint: bytes
     weights_path: Path
-    joins_blocks: bool = False
+    joined_levels: frozenset[int] = frozenset()
     segments: SegmentNetwork | None = None
     engine: str = "torch"
     precision: str = "float32"
