@@ -84,6 +84,9 @@ class _Half:
         """Return what is needed of the codec for so many levels."""
         return next(part for most, part in self._stages if levels <= (most or levels))
 
+    def prepare(self, levels: int) -> None:
+        """Do nothing: all is loaded."""
+
     def initial_state(self, batch: int) -> State:
         return None  # the layers' own, once it is known how many levels there are
 

@@ -46,7 +46,7 @@ def load_torch(entry: ModelEntry, path: Path, device: str, precision: str) -> Lo
         entry=entry,
         encoder=TorchEncoder(codec, where, entry.channels, entry.hop_samples),
         decoder=TorchDecoder(codec, where, entry.channels, entry.hop_samples),
-        fingerprint=fingerprint,
+        identify=lambda: fingerprint,
         weights_path=path,
         joined_levels=frozenset() if segmental else joined_levels(codec, entry.levels, entry.channels),
         segments=TorchSegments(codec, where) if segmental else None,
