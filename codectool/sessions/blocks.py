@@ -8,16 +8,18 @@ which is faster, where the engine says that this gives the same bits.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from codectool.engines.network import State
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 SHORTEST_RUN = 4  # times what is computed twice at its start, which is then at most a fifth
 JOINED_S = 8.0  # of audio computed together: products gain little beyond
@@ -78,4 +80,6 @@ class Grid:
 
 @lru_cache(maxsize=1)
 def _pool(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # which short recordings do without
+
     return ThreadPoolExecutor(threads - 1, thread_name_prefix="blocks")
