@@ -107,6 +107,9 @@ class LitertEncoder:
     def frames_for(self, samples: int) -> int:
         return -(-samples // self.hop_samples)
 
+    def prepare(self, levels: int) -> None:
+        """Do nothing: the graph is read, and an interpreter belongs to one stream."""
+
     def initial_state(self, batch: int) -> State:
         return tuple(np.zeros((0, self.hop_samples), np.float32) for _ in range(batch))
 
@@ -140,6 +143,9 @@ class LitertDecoder:
         self.hop_samples = hop_samples
         self.latency_samples = latency_samples
         self.receptive_field_frames = graph.reach + 1
+
+    def prepare(self, levels: int) -> None:
+        """Do nothing: the graph is read, and an interpreter belongs to one stream."""
 
     def initial_state(self, batch: int) -> State:
         return tuple(np.zeros((0, 0), np.float32) for _ in range(batch))

@@ -38,6 +38,10 @@ class EncoderNetwork(Protocol):
         """Return how many frames a stream of so many samples makes."""
         ...
 
+    def prepare(self, levels: int) -> None:
+        """Begin to load what so many levels need, while the caller goes on; without, the first step does."""
+        ...
+
     def initial_state(self, batch: int) -> State:
         """Return the state of `batch` streams side by side that have seen nothing."""
         ...
@@ -69,6 +73,10 @@ class DecoderNetwork(Protocol):
     look_ahead_frames: int
     receptive_field_frames: int | None
     first_push_frames: int
+
+    def prepare(self, levels: int) -> None:
+        """Begin to load what so many levels need, while the caller goes on; without, the first step does."""
+        ...
 
     def initial_state(self, batch: int) -> State:
         """Return the state of `batch` streams side by side that have seen nothing."""

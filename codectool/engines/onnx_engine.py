@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from codectool.engines.network import AudioBatch, CodesBatch, State
+from codectool.engines.threads import usable_threads
 from codectool.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ def _turned(tensor: npt.NDArray[Any], axes: list[int] | None) -> npt.NDArray[np.
 
 
 class _Loaded:
-    """A graph that is loaded when it is first run, so that an encode never loads a decoder."""
+    """A graph that is loaded when it is prepared or first run, so that an encode never loads a decoder."""
 
     def __init__(self, graph: Graph, weights: Callable[[Graph], Weights]) -> None:
         self._graph = graph
@@ -119,16 +121,29 @@ class _Loaded:
 
     def run(self, inputs: dict[str, Any], state: State, batch: int) -> tuple[Any, State]:
         """Return the output of one block, and the next state; None is that at the start."""
-        with self._lock:
-            if self._session is None:
-                self._values = _values(self._weights(self._graph))
-                self._session = _load(self._graph, self._values)
+        session = self._ready()
         if state is None:
             shapes = self._graph.facts["state_shapes"]
             state = tuple(np.zeros((batch, *shape), np.float32) for shape in shapes)
         inputs |= {f"state_{number}": array for number, array in enumerate(state)}
-        output, *states = self._session.run(None, inputs)
+        output, *states = session.run(None, inputs)
         return output, tuple(states)
+
+    def prepare(self) -> None:
+        """Load it on a thread of its own, for which a run then waits, and where there is a core for that."""
+        if self._session is None and usable_threads() > 1:
+            Thread(target=self._try_to_load, name="load").start()
+
+    def _try_to_load(self) -> None:
+        with suppress(Exception):  # running it fails again, where someone hears it
+            self._ready()
+
+    def _ready(self) -> InferenceSession:
+        with self._lock:
+            if self._session is None:
+                self._values = _values(self._weights(self._graph))
+                self._session = _load(self._graph, self._values)
+            return self._session
 
 
 class _Network:
@@ -141,9 +156,18 @@ class _Network:
 
     def run(self, inputs: dict[str, Any], state: State, batch: int, levels: int) -> tuple[Any, State]:
         """Return the output of one block of so many levels, and the next state."""
-        loaded = next((graph for most, graph in self._stages if levels <= (most or levels)), None)
+        loaded = self._graph_for(levels)
         assert loaded is not None, "sessions check the number of levels"
         return loaded.run(inputs, state, batch)
+
+    def prepare(self, levels: int) -> None:
+        """Begin to load what so many levels need, if there are so many."""
+        loaded = self._graph_for(levels)
+        if loaded is not None:
+            loaded.prepare()
+
+    def _graph_for(self, levels: int) -> _Loaded | None:
+        return next((graph for most, graph in self._stages if levels <= (most or levels)), None)
 
     def initial_state(self, batch: int) -> State:
         return None  # the graph's own, once it is known how many levels there are

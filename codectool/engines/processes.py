@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from codectool.engines.kernel_caches import bound_kernel_caches
@@ -146,7 +147,7 @@ class ProcessPool(Generic[Task, Result]):
         context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks, but no threads
         if hasattr(signal, "pthread_sigmask"):
             resource_tracker.ensure_running()  # when started by the first process, it undoes what follows
-        with _interrupts_later():
+        with _interrupts_later(), _no_main_module():
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs,), daemon=True)
             process.start()
@@ -205,6 +206,21 @@ def _interrupts_later() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
         if came:
             signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Have a process that is started run nothing of the program that starts it.
+
+    It would run its main module again, for tasks that might be defined there: ours are not. That takes time,
+    and a program without `if __name__ == "__main__"` would do all that it does once more.
+    """
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
 
 
 def _work(connection: Connection) -> None:

@@ -58,14 +58,37 @@ class StagedCodec(Protocol):
         ...
 
 
-def part_for(codec: Codec, levels: int) -> Codec:
-    """Return what is needed of a codec for so many levels."""
-    return codec.at(levels) if isinstance(codec, StagedCodec) else codec
+def stages_of(codec: Codec) -> list[tuple[int | None, Codec]]:
+    """Return the parts of a codec, from few levels to all, each with the most levels it codes (None: all)."""
+    if not isinstance(codec, StagedCodec):
+        return [(None, codec)]
+    return [(levels, codec.at(levels)) for levels in codec.stages]
 
 
-def whole(codec: Codec) -> Codec:
-    """Return what is needed of a codec for all of its levels."""
-    return codec.at(codec.stages[-1]) if isinstance(codec, StagedCodec) else codec
+class _Half:
+    """What both halves know of a codec: its stages, and the device that it is on."""
+
+    def __init__(self, codec: Codec, device: torch.device, channels: int, hop_samples: int) -> None:
+        self.codec = codec
+        self.device = device
+        self.channels = channels
+        self.hop_samples = hop_samples
+        self._stages = stages_of(codec)
+
+    @property
+    def whole(self) -> Codec:
+        """What is needed of the codec for all of its levels."""
+        return self._stages[-1][1]
+
+    def part_for(self, levels: int) -> Codec:
+        """Return what is needed of the codec for so many levels."""
+        return next(part for most, part in self._stages if levels <= (most or levels))
+
+    def prepare(self, levels: int) -> None:
+        """Do nothing: all is loaded."""
+
+    def initial_state(self, batch: int) -> State:
+        return None  # the layers' own, once it is known how many levels there are
 
 
 @contextmanager
@@ -88,15 +111,12 @@ def inference() -> Iterator[None]:
         yield
 
 
-class TorchEncoder:
+class TorchEncoder(_Half):
     """The encoding half of a codec; see `EncoderNetwork`."""
 
     def __init__(self, codec: Codec, device: torch.device, channels: int, hop_samples: int) -> None:
-        self.codec = codec
-        self.device = device
-        self.channels = channels
-        self.hop_samples = hop_samples
-        layer = whole(codec).encoder
+        super().__init__(codec, device, channels, hop_samples)
+        layer = self.whole.encoder
         self.look_ahead_samples = layer.look_ahead
         self.receptive_field_samples = layer.receptive_field
         self.first_push_samples = layer.first_push
@@ -104,17 +124,14 @@ class TorchEncoder:
     def frames_for(self, samples: int) -> int:
         return self.codec.frames_for(samples)
 
-    def initial_state(self, batch: int) -> State:
-        return None  # the layers' own, once it is known how many levels there are
-
     def step(self, audio: AudioBatch, state: State, levels: int) -> tuple[CodesBatch, State]:
-        part = part_for(self.codec, levels)
+        part = self.part_for(levels)
         with inference():
             latents, state = part.encoder.step(self._tensor(audio), _begun(part.encoder, state, len(audio)))
             return _codes(part, latents, levels), state
 
     def finish(self, audio: AudioBatch, state: State, levels: int) -> CodesBatch:
-        part = part_for(self.codec, levels)
+        part = self.part_for(levels)
         with inference():
             state = _begun(part.encoder, state, len(audio))
             return _codes(part, part.encoder.finish(self._tensor(audio), state), levels)
@@ -123,32 +140,26 @@ class TorchEncoder:
         return torch.from_numpy(audio).to(self.device).transpose(1, 2)
 
 
-class TorchDecoder:
+class TorchDecoder(_Half):
     """The decoding half of a codec; see `DecoderNetwork`."""
 
     def __init__(self, codec: Codec, device: torch.device, channels: int, hop_samples: int) -> None:
-        self.codec = codec
-        self.device = device
-        self.channels = channels
-        self.hop_samples = hop_samples
-        layer = whole(codec).decoder
+        super().__init__(codec, device, channels, hop_samples)
+        layer = self.whole.decoder
         self.latency_samples = layer.latency
         self.look_ahead_frames = layer.look_ahead
         self.receptive_field_frames = layer.receptive_field
         self.first_push_frames = layer.first_push
 
-    def initial_state(self, batch: int) -> State:
-        return None  # as in the encoder
-
     def step(self, codes: CodesBatch, state: State) -> tuple[AudioBatch, State]:
-        part = part_for(self.codec, codes.shape[1])
+        part = self.part_for(codes.shape[1])
         with inference():
             state = _begun(part.decoder, state, len(codes))
             audio, state = part.decoder.step(self._latents(part, codes), state)
             return _array(audio), state
 
     def finish(self, codes: CodesBatch, state: State) -> AudioBatch:
-        part = part_for(self.codec, codes.shape[1])
+        part = self.part_for(codes.shape[1])
         with inference():
             state = _begun(part.decoder, state, len(codes))
             return _array(part.decoder.finish(self._latents(part, codes), state))

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from codectool.engines.onnx_forms import lay_out, simplify
 from codectool.engines.onnx_search import BIASES, CODEBOOKS, IR_VERSION, OPSET, search_graph, searched_parts
-from codectool.engines.torch_engine import Codec, StagedCodec
+from codectool.engines.torch_engine import Codec, stages_of
 from codectool.nn.layer import Layer, State
 
 TRACED_STEPS, TRACED_STREAMS = 5, 2  # what is one while tracing would always be one
@@ -83,12 +83,9 @@ def write_graphs(codec: Codec, config: Mapping[str, Any], channels: int, descrip
 
     Raises ValueError for a codec that looks ahead, or has a part without a translation.
     """
-    stages: list[tuple[int | None, Codec]] = [(None, codec)]
-    if isinstance(codec, StagedCodec):
-        stages = [(levels, codec.at(levels)) for levels in codec.stages]
     tensors: Named = codec.state_dict(keep_vars=True)  # type: ignore[attr-defined]
     content: dict[str, Any] = {"config": dict(config), "stages": []}
-    for levels, part in stages:
+    for levels, part in stages_of(codec):
         halves = {
             "encoder": trace_encoder(part, tensors, channels),
             "decoder": trace_decoder(part, tensors, channels),

@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from codectool.engines.torch_engine import Codec, StagedCodec
+from codectool.engines.torch_engine import Codec, stages_of
 from codectool.nn.column_quantizer import parts_of
 from codectool.nn.layer import Chain, Layer, State
 from codectool.nn.quantizer import ResidualVectorQuantizer
@@ -25,15 +25,21 @@ STREAMS = 3  # side by side, of a third of the frames each
 
 
 @torch.inference_mode()
-def blocks_join(codec: Codec, channels: int) -> bool:
-    """Return whether a model gives the same bits for several blocks together as one by one, here.
+def joined_levels(codec: Codec, levels: int, channels: int) -> frozenset[int]:
+    """Return the numbers of levels with which several blocks together give the same bits as one by one, here.
 
-    That goes for blocks of one stream, and of several side by side in the encoder. False for models of
-    unbounded reach, for those that look ahead, and for quantizers whose scores are not known. Takes some
-    20 ms.
+    That goes for blocks of one stream, and of several side by side in the encoder. There are none for models
+    of unbounded reach, for those that look ahead, and for quantizers whose scores are not known. Takes some
+    20 ms a stage.
     """
-    parts = [codec.at(levels) for levels in codec.stages] if isinstance(codec, StagedCodec) else [codec]
-    return all(_joins(part, channels) for part in parts)
+    joined: set[int] = set()
+    fewest = 1
+    for most, part in stages_of(codec):
+        coded = range(fewest, (most or levels) + 1)
+        if _joins(part, channels):
+            joined.update(coded)
+        fewest = coded.stop
+    return frozenset(joined)
 
 
 def _joins(codec: Codec, channels: int) -> bool:

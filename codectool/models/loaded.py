@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from codectool.engines.network import DecoderNetwork, EncoderNetwork, SegmentNetwork
@@ -16,10 +18,10 @@ class LoadedModel:
     Attributes:
         entry: what the registry says of the model.
         encoder, decoder: the two halves, run by an engine.
-        fingerprint: the identity of its codebooks, 8 bytes.
+        identify: gives the identity of its codebooks, 8 bytes, which takes a while to compute.
         weights_path: the file of its weights.
-        joins_blocks: whether blocks computed together, and streams side by side, give the same bits as one by
-            one on this machine.
+        joined_levels: the numbers of levels with which blocks computed together, and streams side by side,
+            give the same bits as one by one on this machine.
         segments: the same model by segments, if it codes in segments; `encoder` and `decoder` are not used
             then.
         engine: the name of the engine.
@@ -29,12 +31,17 @@ class LoadedModel:
     entry: ModelEntry
     encoder: EncoderNetwork
     decoder: DecoderNetwork
-    fingerprint: bytes
+    identify: Callable[[], bytes]
     weights_path: Path
-    joins_blocks: bool = False
+    joined_levels: frozenset[int] = frozenset()
     segments: SegmentNetwork | None = None
     engine: str = "torch"
     precision: str = "float32"
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """The identity of its codebooks, 8 bytes."""
+        return self.identify()
 
     def decodes(self, fingerprint: bytes, levels: int) -> bool:
         """Return whether codes of weights with this fingerprint, of so many levels, mean the same here.

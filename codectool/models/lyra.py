@@ -53,7 +53,7 @@ def load_graphs(entry: ModelEntry, path: Path) -> LoadedModel:
         entry=entry,
         encoder=LitertEncoder(encoder, quantizer, entry.hop_samples),
         decoder=LitertDecoder(decoder, quantizer, entry.hop_samples, latency_samples=0),
-        fingerprint=fingerprint_of([tensors[CODEBOOKS]]),
+        identify=lambda: fingerprint_of([tensors[CODEBOOKS]]),
         weights_path=path,
         engine="litert",
     )

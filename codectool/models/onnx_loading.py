@@ -27,7 +27,8 @@ from codectool.models.search import graph_descriptions, is_pickled
 def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
     """Return the model with the weights in a file; None if no graphs are here that fit them.
 
-    Each half is loaded when it first runs. That raises WeightsError for weights that are not finite numbers.
+    Each half is loaded when it is prepared or first runs. Running it raises WeightsError for weights that are
+    not finite numbers.
     """
     graphs = fitting_graphs(entry, path)
     if graphs is None:
@@ -40,7 +41,7 @@ def load_onnx(entry: ModelEntry, path: Path) -> LoadedModel | None:
         entry=entry,
         encoder=OnnxEncoder(graphs, weights),
         decoder=OnnxDecoder(graphs, weights),
-        fingerprint=fingerprint_of(read_weights(path, codebook_names(graphs.weights)).values()),
+        identify=lambda: fingerprint_of(read_weights(path, codebook_names(graphs.weights)).values()),
         weights_path=path,
         engine="onnxruntime",
     )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from codectool.engines.torch_engine import TorchDecoder, TorchEncoder, TorchSegments, on_threads
-from codectool.engines.torch_trial import blocks_join
+from codectool.engines.torch_trial import joined_levels
 from codectool.errors import UsageError, WeightsError
 from codectool.models.checkpoints import (
     as_float32,
@@ -46,9 +46,9 @@ def load_torch(entry: ModelEntry, path: Path, device: str, precision: str) -> Lo
         entry=entry,
         encoder=TorchEncoder(codec, where, entry.channels, entry.hop_samples),
         decoder=TorchDecoder(codec, where, entry.channels, entry.hop_samples),
-        fingerprint=fingerprint,
+        identify=lambda: fingerprint,
         weights_path=path,
-        joins_blocks=not segmental and blocks_join(codec, entry.channels),
+        joined_levels=frozenset() if segmental else joined_levels(codec, entry.levels, entry.channels),
         segments=TorchSegments(codec, where) if segmental else None,
         precision=str(product_type).removeprefix("torch."),
     )

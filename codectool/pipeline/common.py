@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from codectool.engines.threads import usable_threads
 from codectool.models.loaded import LoadedModel
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,6 +35,8 @@ def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
     if usable_threads() == 1:
         yield from map(function, items)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:
         waiting: list[Future[Result]] = []
         try:

@@ -219,6 +219,7 @@ def _right_model(header: AnyHeader, job: DecodeJob, loader: Loader) -> LoadedMod
             f"{job.source}: made with the model {header.model!r}, which this version does not know"
         )
     model = loader(job.model or header.model, *job.how)
+    model.decoder.prepare(header.levels)
     if header.fingerprint is not None and not model.decodes(header.fingerprint, header.levels):
         raise WeightsError(
             f"{job.source}: made with weights {header.fingerprint.hex()} of {header.model}, "

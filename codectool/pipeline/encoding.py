@@ -116,6 +116,7 @@ class Encoding:
             self._plan = plan = plan_encode(job, self._source.channels)
             output = opened.enter_context(open_output(job.target, overwrite=job.overwrite))
             self._model = self._loader(job.model, *job.how)
+            self._model.encoder.prepare(plan.levels)
             self._writer = open_writer(job, plan, output, self._source, self._model)
             self._gathered_s = _gathered_s(job, plan)
             self._pieces = pieces_of(self._source, plan.channels, plan.entry.sample_rate_hz, self._gathered_s)

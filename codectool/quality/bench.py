@@ -85,7 +85,7 @@ def bench(job: BenchJob) -> BenchResult:
         "engine": model.engine,
         "precision": model.precision,
         "threads": job.threads or usable_threads(),
-        "joined_blocks": model.joins_blocks,
+        "joined_blocks": job.levels in model.joined_levels,
         "levels": job.levels,
         "audio_s": job.duration_s,
     }

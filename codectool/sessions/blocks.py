@@ -8,16 +8,18 @@ which is faster, where the engine says that this gives the same bits.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from codectool.engines.network import State
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 SHORTEST_RUN = 4  # times what is computed twice at its start, which is then at most a fifth
 JOINED_S = 8.0  # of audio computed together: products gain little beyond
@@ -30,38 +32,43 @@ Step: TypeAlias = Callable[[Any, State], tuple[Any, State]]
 class Grid:
     """How one network cuts a stream into blocks, counted in input steps.
 
-    A block has `block` steps, the last of a stream fewer. Up to `joined` blocks are computed together. A
-    network of bounded reach is run over up to `threads` parts of the stream at once. Each part begins early
-    enough to reach the state that the blocks before it would have left, and the output of those early steps
-    is dropped.
+    A block has `block` steps, the last of a stream fewer. A network of bounded reach is run over up to
+    `threads` parts of the stream at once. Each part begins early enough to reach the state that the blocks
+    before it would have left, and the output of those early steps is dropped.
     """
 
     block: int
-    joined: int
     reach: int | None  # blocks before its own that an output depends on, None for all
     threads: int
     start: State  # of a new stream
 
-    def run(self, step: Step, x: Array, state: State) -> tuple[list[Array], State]:
-        """Run `step` over `x`, `[..., steps]`; return the outputs of all blocks, and the next state."""
+    def run(self, step: Step, x: Array, state: State, joined: int) -> tuple[list[Array], State]:
+        """Run `step` over `x`, `[..., steps]`, with up to `joined` blocks computed together.
+
+        Returns the outputs of all blocks, and the next state.
+        """
         blocks = x.shape[-1] // self.block
+        together = self.block * joined
         if self.reach is None:
-            return self._run(step, x, state)
+            return self._run(step, x, state, together)
         runs = max(1, min(self.threads, blocks // (SHORTEST_RUN * max(1, self.reach))))
         bounds = [run * blocks // runs * self.block for run in range(runs)] + [x.shape[-1]]
         early = self.reach * self.block
         others = [
-            _pool(self.threads).submit(self._run, step, x[..., first - early : end], self.start, early)
+            _pool(self.threads).submit(
+                self._run, step, x[..., first - early : end], self.start, together, early
+            )
             for first, end in pairwise(bounds[1:])
         ]
-        outputs, state = self._run(step, x[..., : bounds[1]], state)
+        outputs, state = self._run(step, x[..., : bounds[1]], state, together)
         for other in others:
             more, state = other.result()
             outputs += more
         return outputs, state
 
-    def _run(self, step: Step, x: Array, state: State, early: int = 0) -> tuple[list[Array], State]:
-        together = self.block * self.joined
+    def _run(
+        self, step: Step, x: Array, state: State, together: int, early: int = 0
+    ) -> tuple[list[Array], State]:
         firsts = [*range(0, early, together), *range(early, x.shape[-1], together)]
         outputs = []
         for first, end in pairwise([*firsts, x.shape[-1]]):
@@ -73,4 +80,6 @@ class Grid:
 
 @lru_cache(maxsize=1)
 def _pool(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # which short recordings do without
+
     return ThreadPoolExecutor(threads - 1, thread_name_prefix="blocks")

@@ -53,7 +53,6 @@ class EncoderSession:
         )  # of the field, samples of the frame itself
         self._grid = Grid(
             self.block_samples,
-            _joined(model, self.block_frames),
             None if field is None else -(-(field - own) // self.block_samples),
             threads or usable_threads(),
             network.initial_state(1),
@@ -106,7 +105,8 @@ class EncoderSession:
         if ends:
             codes: Codes = self._network.finish(whole[None], self._state, self.levels)[0]
         else:
-            blocks, self._state = self._grid.run(self._step, whole[None], self._state)
+            joined = _joined(self.model, self.levels, self.block_frames)
+            blocks, self._state = self._grid.run(self._step, whole[None], self._state, joined)
             codes = np.concatenate([np.zeros((self.levels, 0), np.uint16), *(b[0] for b in blocks)], axis=1)
         self._given_frames += codes.shape[1]
         return codes
@@ -134,7 +134,6 @@ class DecoderSession:
         field = network.receptive_field_frames
         self._grid = Grid(
             self.block_frames,
-            _joined(model, self.block_frames),
             None if field is None else -(-(field - 1) // self.block_frames),
             threads or usable_threads(),
             network.initial_state(1),
@@ -199,7 +198,8 @@ class DecoderSession:
         else:
             step = _whole_steps(codes.shape[1], self.block_frames, self.model.entry) if ends else 0
             padded = np.pad(codes, ((0, 0), (0, max(0, step - codes.shape[1]))))
-            blocks, self._state = self._grid.run(self._network.step, padded[None], self._state)
+            joined = _joined(self.model, len(codes), self.block_frames)
+            blocks, self._state = self._grid.run(self._network.step, padded[None], self._state, joined)
         audio = np.concatenate([self._no_audio(), *(block[0] for block in blocks)], axis=1)
         # of what filled the last block up, nothing is given out
         left_samples = self._decoded_frames * self.model.entry.hop_samples - self._given_samples
@@ -213,9 +213,9 @@ class DecoderSession:
         return np.zeros((self.model.entry.channels, 0), np.float32)
 
 
-def _joined(model: LoadedModel, block_frames: int) -> int:
-    """Return how many blocks are computed together."""
-    if not model.joins_blocks:
+def _joined(model: LoadedModel, levels: int, block_frames: int) -> int:
+    """Return how many blocks of so many levels are computed together."""
+    if levels not in model.joined_levels:
         return 1
     return max(1, model.entry.frames_in(JOINED_S) // block_frames)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 import soundfile
 
 from codectool.__main__ import run
-from tests.batch.conftest import RATE_HZ, Codec, touch, write_noise
+from codectool.models.search import WEIGHTS_VARIABLE
+from tests.batch.conftest import RATE_HZ, ROOT, Codec, touch, write_noise
 
 NOTHING_DONE = "files: 0 done, 0 skipped, 0 failed"
 
@@ -36,6 +39,18 @@ def test_a_gpu_holds_one_model_unless_told(
     monkeypatch.setattr("codectool.batch.run", lambda job, *_: asked.append(job.workers))
     assert run(["encode", "in", "out", "-q", *options]) == 0
     assert asked == [workers]
+
+
+def test_workers_do_not_run_the_program_that_starts_them(folder: Path, small_weights: Path) -> None:
+    write_noise(Path("in/a.wav"))
+    Path("program.py").write_text(
+        "print('begun')\nfrom codectool.__main__ import run\nrun(['encode', 'in', 'out', '--jobs', '2'])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), WEIGHTS_VARIABLE: str(small_weights)}
+    command = [sys.executable, "program.py"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "begun\n"
+    assert "1 done, 0 skipped, 0 failed" in done.stderr
 
 
 def test_there_and_back(codec: Codec) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from codectool.engines import onnx_engine
 from codectool.engines.onnx_engine import read_graphs
 from codectool.errors import UsageError, WeightsError
 from codectool.models.loaded import LoadedModel
@@ -123,6 +125,32 @@ def test_states_are_values_and_threads_share_a_network(small_weights: Path) -> N
             np.testing.assert_array_equal(array, expected)
 
 
+def test_what_is_prepared_is_loaded_meanwhile(small_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_engine, "usable_threads", lambda: 2)
+    loaded = []
+    load_graph = onnx_engine._load
+
+    def watched(*arguments: Any) -> Any:
+        loaded.append(threading.current_thread().name)
+        return load_graph(*arguments)
+
+    monkeypatch.setattr(onnx_engine, "_load", watched)
+    audio, model = sounds(5), load("base_24khz", small_weights, engine="onnxruntime")
+    model.encoder.prepare(model.entry.levels + 1)  # of which there are none: whoever runs them is told
+    model.encoder.prepare(LEVELS)
+    for thread in threading.enumerate():
+        if thread.name == "load":
+            thread.join()
+    codes, _ = model.encoder.step(audio, model.encoder.initial_state(1), LEVELS)
+    model.encoder.prepare(LEVELS)
+    assert loaded == ["load"]
+    monkeypatch.setattr(onnx_engine, "usable_threads", lambda: 1)
+    alone = load("base_24khz", small_weights, engine="onnxruntime")
+    alone.encoder.prepare(LEVELS)
+    np.testing.assert_array_equal(alone.encoder.step(audio, None, LEVELS)[0], codes)
+    assert loaded == ["load", threading.current_thread().name]
+
+
 def test_weights_that_are_no_numbers_are_refused(small_weights: Path, tmp_path: Path) -> None:
     tensors = load_file(small_weights)
     tensors["decoder.parts.0.convolution.bias"][3] = np.nan
@@ -131,6 +159,7 @@ def test_weights_that_are_no_numbers_are_refused(small_weights: Path, tmp_path: 
     save_file(tensors, path, {"config": json.dumps(dict(config))})
     _copy_graphs(small_weights, path)
     model = load("base_24khz", path, engine="onnxruntime")
+    model.decoder.prepare(1)  # says nothing yet
     with pytest.raises(WeightsError, match=r"broken\.safetensors: holds values that are not finite"):
         model.decoder.step(np.zeros((1, 1, 2), np.uint16), model.decoder.initial_state(1))
 

@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from codectool.engines.torch_trial import blocks_join
+from codectool.engines.torch_trial import joined_levels
 from codectool.nn.convolution import CausalConvolution, Pointwise
 from codectool.nn.layer import Chain, Layer
 from codectool.nn.quantizer import ResidualVectorQuantizer
+
+LEVELS = 2
 
 
 class Exact(nn.Module):
@@ -54,13 +56,15 @@ class Parts:
 
 
 def joins(encoder: Layer, quantizer: ResidualVectorQuantizer, decoder: Layer) -> bool:
-    return blocks_join(Parts(encoder, quantizer, decoder), channels=1)
+    joined = joined_levels(Parts(encoder, quantizer, decoder), LEVELS, channels=1)
+    assert joined in (frozenset(), {1, 2})
+    return bool(joined)
 
 
 def quantizer(kind: type[ResidualVectorQuantizer] = ExactQuantizer) -> ResidualVectorQuantizer:
     torch.manual_seed(0)
-    made = kind(2, 16, 8)
-    made.set_codebooks(torch.randn(2, 16, 8))
+    made = kind(LEVELS, 16, 8)
+    made.set_codebooks(torch.randn(LEVELS, 16, 8))
     return made
 
 
@@ -100,6 +104,24 @@ def test_a_state_is_carried_between_pieces() -> None:
     assert delay.convolution.bias is not None
     delay.convolution.bias.zero_()  # sums with zeros are exact in any order
     assert joins(Chain([delay]), quantizer(), layer(Exact()))
+
+
+@dataclass
+class Staged:
+    """A codec of two levels of which one needs less."""
+
+    few: Parts
+    all: Parts
+    stages = (1, LEVELS)
+
+    def at(self, levels: int) -> Parts:
+        return self.few if levels == 1 else self.all
+
+
+def test_every_stage_is_tried_by_itself() -> None:
+    exact, other = (Parts(layer(kind()), quantizer(), layer(Exact())) for kind in (Exact, InTwoHalves))
+    for few, every, joined in ((exact, other, {1}), (other, exact, {2}), (exact, exact, {1, 2})):
+        assert joined_levels(Staged(few, every), LEVELS, channels=1) == joined  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -65,5 +65,5 @@ def test_other_models_and_levels_share_no_pass(small_torch_model: LoadedModel, p
 
 def test_none_is_shared_where_bits_would_change(small_torch_model: LoadedModel) -> None:
     assert encode_clips([]) == []
-    several = recordings(replace(small_torch_model, joins_blocks=False), [24_000, 24_000])
+    several = recordings(replace(small_torch_model, joined_levels=frozenset()), [24_000, 24_000])
     assert encode_clips(several) == [None, None]

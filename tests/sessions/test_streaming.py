@@ -80,8 +80,19 @@ def test_audio_does_not_depend_on_the_pieces(decoder: DecoderSession, piece_fram
 def test_where_the_trial_fails_the_network_runs_on_blocks_of_one_shape(
     small_torch_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = replace(small_torch_model, joins_blocks=False)
+    model = replace(small_torch_model, joined_levels=frozenset({LEVELS - 1}))
     encoder, decoder = EncoderSession(model, LEVELS), DecoderSession(model)
+    shapes = shapes_seen(model, monkeypatch)
+    for length_samples in (1, 24_000, 24_001, 71_000):  # sums depend on the shape, if not in so small a model
+        decoded(decoder, encoded(encoder, noise(length_samples), 99_999), 310)
+    last_frames = model.entry.frames_in(LAST_STEP_S)
+    assert last_frames == 5
+    whole, last = (1, 75 * HOP_SAMPLES, 1), (1, last_frames * HOP_SAMPLES, 1)
+    assert shapes == {whole, last, (1, 75, SHAPE.latent_dim), (1, last_frames, SHAPE.latent_dim)}
+
+
+def shapes_seen(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> set[tuple[int, ...]]:
+    """Return what will hold the shapes that both halves are given from now on."""
     shapes: set[tuple[int, ...]] = set()
 
     def watched(step: Step) -> Step:
@@ -94,12 +105,19 @@ def test_where_the_trial_fails_the_network_runs_on_blocks_of_one_shape(
     codec = codec_of(model)
     for layer in (codec.encoder, codec.decoder):
         monkeypatch.setattr(layer, "step", watched(layer.step))
-    for length_samples in (1, 24_000, 24_001, 71_000):  # sums depend on the shape, if not in so small a model
-        decoded(decoder, encoded(encoder, noise(length_samples), 99_999), 310)
-    last_frames = model.entry.frames_in(LAST_STEP_S)
-    assert last_frames == 5
-    whole, last = (1, 75 * HOP_SAMPLES, 1), (1, last_frames * HOP_SAMPLES, 1)
-    assert shapes == {whole, last, (1, 75, SHAPE.latent_dim), (1, last_frames, SHAPE.latent_dim)}
+    return shapes
+
+
+@pytest.mark.parametrize("levels", [LEVELS - 1, LEVELS])
+def test_blocks_are_joined_for_the_levels_that_passed(
+    small_torch_model: LoadedModel, levels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = replace(small_torch_model, joined_levels=frozenset({LEVELS - 1}))
+    shapes = shapes_seen(model, monkeypatch)
+    codes = EncoderSession(model, levels, threads=1).push(noise(8 * RATE_HZ))
+    DecoderSession(model, threads=1).push(codes)
+    frames = 600 if levels < LEVELS else 75
+    assert shapes == {(1, frames * HOP_SAMPLES, 1), (1, frames, SHAPE.latent_dim)}
 
 
 @pytest.mark.parametrize("block_frames", [75, 2])
@@ -109,7 +127,8 @@ def test_threads_and_joined_blocks_change_nothing(
     small_torch_model: LoadedModel, block_frames: int, threads: int, joins: bool
 ) -> None:
     audio = noise((17 if block_frames == 75 else 3) * RATE_HZ + 4321)
-    plain, model = (replace(small_torch_model, joins_blocks=given) for given in (False, joins))
+    plain = replace(small_torch_model, joined_levels=frozenset())
+    model = replace(small_torch_model, joined_levels=frozenset({LEVELS} if joins else ()))
     codes = encoded(EncoderSession(plain, LEVELS, block_frames, 1), audio, 10_000)
     sound = decoded(DecoderSession(plain, block_frames, 1), codes, 100)
     for piece_s in (5, 20):
