@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from codectool.nn.layer import Layer, State
 from codectool.nn.linear import Packable, PackedLinear, has_operators
 from codectool.nn.overlap_save import OverlapSave, suits
+from codectool.nn.two_taps import TwoTaps
+from codectool.nn.two_taps import suits as suits_two_taps
 
 WIDE = 512  # from this many channels on, one product of windows is as fast, and of few steps far faster
 
@@ -54,12 +56,16 @@ class ZeroPaddedConvolution(Layer, Packable):
         self._matrix: PackedLinear | None = None
         self._prepared: Tensor | None = None
         self._transformed: OverlapSave | None = None
+        self._strides: TwoTaps | None = None  # its taps are one stride each
 
     def pack(self, dtype: torch.dtype) -> None:
         weight = self.convolution.weight
         outputs, inputs, kernel = weight.shape
         if self.stride == self.convolution.groups == 1 and suits(kernel, inputs, outputs):
             self._transformed = OverlapSave(weight, _bias(self.convolution), self.dilation)
+        elif self._is_two_strides() and suits_two_taps(self.stride * inputs, outputs):
+            first, second = (tap.transpose(1, 2).flatten(1) for tap in weight.tensor_split(2, dim=2))
+            self._strides = TwoTaps(first, second, _bias(self.convolution))
         elif self.convolution.groups == 1 and outputs > 1 and (kernel == 1 or inputs >= WIDE):
             self._matrix = PackedLinear(weight.transpose(1, 2).flatten(1), _bias(self.convolution))
         elif outputs == 1:  # all taps of one output are as many outputs of a product
@@ -77,7 +83,12 @@ class ZeroPaddedConvolution(Layer, Packable):
             )
 
     def packed_parameters(self) -> Iterable[Tensor]:
-        return () if self._matrix is None and self._prepared is None else (self.convolution.weight,)
+        prepared = self._matrix, self._prepared, self._strides
+        return () if all(one is None for one in prepared) else (self.convolution.weight,)
+
+    def _is_two_strides(self) -> bool:
+        kernel = self.convolution.kernel_size[0]
+        return kernel == 2 * self.stride and self.dilation == self.convolution.groups == 1
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         extended = self._extended(x, state)
@@ -108,6 +119,9 @@ class ZeroPaddedConvolution(Layer, Packable):
             return self._nothing(extended)
         if self._matrix is not None:
             return self._one_product(extended, count)
+        if self._strides is not None:
+            rows = extended[:, : (count + 1) * self.stride]
+            return self._strides(rows.reshape(len(rows), count + 1, -1))
         if self._transformed is not None and self._transformed.pays(count):
             return self._transformed(extended)
         bias = self.convolution.bias
@@ -160,15 +174,18 @@ class ZeroPaddedTransposed(Layer, Packable):
         self.look_ahead = 1 if shift else 0
         self.receptive_field = 2 + self.look_ahead
         self.convolution = nn.ConvTranspose1d(inputs, outputs, 2 * stride, stride, groups=groups, bias=bias)
-        self._product: PackedLinear | None = None
+        self._product: PackedLinear | TwoTaps | None = None
 
     def pack(self, dtype: torch.dtype) -> None:
         if self.convolution.groups > 1:
             return
         # The kernel's first stride belongs to a step's own input, the second to the one before.
-        own, before = self.convolution.weight.tensor_split(2, dim=2)
-        matrix = torch.cat((before, own)).permute(2, 1, 0).flatten(0, 1)
-        self._product = PackedLinear(matrix, _bias(self.convolution).repeat(self.stride))
+        own, before = (tap.permute(2, 1, 0).flatten(0, 1) for tap in self.convolution.weight.chunk(2, dim=2))
+        bias = _bias(self.convolution).repeat(self.stride)
+        if suits_two_taps(own.shape[1], len(own)):
+            self._product = TwoTaps(before, own, bias)
+        else:
+            self._product = PackedLinear(torch.cat((before, own), dim=1), bias)
 
     def packed_parameters(self) -> Iterable[Tensor]:
         return () if self._product is None else (self.convolution.weight,)
@@ -195,6 +212,8 @@ class ZeroPaddedTransposed(Layer, Packable):
     def _convolve(self, extended: Tensor) -> Tensor:
         """Return a stride for each input but the first, from it and the one before."""
         batch, length, inputs = extended.shape
+        if isinstance(self._product, TwoTaps):
+            return self._product(extended).reshape(batch, (length - 1) * self.stride, -1)
         if self._product is not None:
             windows = extended.as_strided(
                 (batch, length - 1, 2 * inputs), (length * inputs, inputs, 1)
