@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -151,6 +152,7 @@ def run_all(work: Work, points: Sequence[Point], jobs: int) -> Iterator[Measurem
 
 def _serve(folder: str, tell: Tell) -> Callable[[tuple[_Task, ...]], Iterator[Any]]:
     tempfile.tempdir = folder
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # of ViSQOL: a process has a core
     return serve_calls(tell)
 
 
