@@ -10,6 +10,7 @@ from enum import Enum
 from typing import BinaryIO
 
 from codectool.errors import CodecError, FileError
+from codectool.pipeline.planning import STEREO_HINT
 
 
 class Status(str, Enum):
@@ -73,6 +74,7 @@ class Report:
         self.duration_s = 0.0
         self.coded_bytes = 0
         self.warned_files = 0
+        self.mixed_files = 0  # in stereo, of which another model would keep both channels
         self._lines = lines
         self._started_s = time.perf_counter()
 
@@ -80,6 +82,7 @@ class Report:
         """Count one more."""
         self.counts[outcome.status] += 1
         self.warned_files += bool(outcome.warnings)
+        self.mixed_files += any(STEREO_HINT in note for note in outcome.notes)
         self.ended_early |= outcome.ends_run
         if outcome.status in (Status.DONE, Status.DAMAGED):
             self.duration_s += outcome.duration_s or 0.0

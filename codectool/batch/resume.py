@@ -20,6 +20,7 @@ from codectool.audio.source import AudioSource, open_source
 from codectool.batch.planning import BatchJob, Item, job_of
 from codectool.batch.report import Outcome, Status
 from codectool.container import AnyHeader, HeaderV0, Summary, scan
+from codectool.container.fit import heard_channels
 from codectool.errors import CodecError, DataError, FileError, message_of
 from codectool.files.inputs import open_input
 from codectool.files.outputs import part_path
@@ -146,7 +147,7 @@ def _difference_of_audio(job: DecodeJob, coded: Summary) -> str | None:
     rate_hz = coded.header.original_rate_hz
     first = round(job.start_s * rate_hz)
     end = coded.total_samples if job.duration_s is None else first + round(job.duration_s * rate_hz)
-    channels = coded.header.streams * find(coded.header.model).channels
+    channels = heard_channels(coded.header, find(coded.header.model))
     samples = min(end, coded.total_samples) - first
     if job.raw is not None:
         found_bytes = Path(job.target).stat().st_size

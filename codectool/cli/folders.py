@@ -207,6 +207,10 @@ def _run_plan(job: BatchJob, plan: Plan, folder: FolderOptions, quiet: bool) -> 
 
 def _say_summary(report: Report, plan: Plan, quiet: bool) -> None:
     say(report.summary(), quiet)
+    if report.mixed_files:
+        from codectool.pipeline.planning import STEREO_HINT
+
+        say(f"recordings in stereo mixed to mono: {report.mixed_files} ({STEREO_HINT})", quiet)
     if plan.left_out:
         say(_left_out(plan), quiet)
 

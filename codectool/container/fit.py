@@ -38,6 +38,14 @@ def misfit(header: AnyHeader, entry: ModelEntry | None = None) -> str | None:
     return None
 
 
+def heard_channels(header: AnyHeader, entry: ModelEntry) -> int:
+    """Return how many channels a file decodes to: the model's in each stream, and of a mono recording one.
+
+    A model of several channels is given a mono recording in each (FORMAT.md, 2.10). Version 0 does not tell.
+    """
+    return 1 if header.original_channels == 1 else header.streams * entry.channels
+
+
 def is_overlong(header: AnyHeader, frames: int, total_samples: int) -> bool:
     """Return whether there are more frames than a writer makes of so many samples (FORMAT.md, 5.4)."""
     if isinstance(header, HeaderV0) or not is_known(header.model):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PLUGINS = "codectool.models"  # the group of entry points in which other packages offer entries
 MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in (*OWN_ENTRIES, *FIELD_ENTRIES)}
 DEFAULT_MODEL = "base_24khz"
+STEREO_MODEL = "base_48khz"  # what keeps the channels and the band that the default does not
 
 
 def known_models() -> Iterator[ModelEntry]:

@@ -10,9 +10,11 @@ from itertools import chain
 
 import numpy as np
 
+from codectool.audio.mix import mix_to_mono
 from codectool.audio.pcm import Block
 from codectool.audio.resample import Resampler, resampled_length
 from codectool.container import AnyHeader, AnyReader, Audio, Gap
+from codectool.container.fit import heard_channels
 from codectool.errors import DataError, UsageError
 from codectool.models.loaded import LoadedModel
 from codectool.models.registry import PACKET_S
@@ -101,12 +103,13 @@ def _seek(reader: AnyReader, start: Start) -> Start:
 
 def _resampled(reader: AnyReader, model: LoadedModel, start: Start, gathered_s: float) -> Iterator[Block]:
     header = reader.header
-    channels = header.streams * model.entry.channels
+    channels = heard_channels(header, model.entry)
     resampler = Resampler(header.model_rate_hz, header.original_rate_hz, channels)
     drop = start.model_sample - start.frame * header.hop_samples
     held = np.zeros((channels, 0), np.float32)  # the last hop: only the last packet says how much counts
     pushed_samples = 0
-    for block in _model_audio(reader, model, gathered_s):
+    for sound in _model_audio(reader, model, gathered_s):
+        block = sound if len(sound) == channels else mix_to_mono(sound)
         block, drop = block[:, drop:], max(0, drop - block.shape[1])
         joined = np.concatenate((held, block), axis=1)
         ready = max(0, joined.shape[1] - header.hop_samples)

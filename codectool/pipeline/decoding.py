@@ -24,7 +24,7 @@ from codectool.container import (
     read_header,
     scan,
 )
-from codectool.container.fit import misfit
+from codectool.container.fit import heard_channels, misfit
 from codectool.errors import DataError, UsageError, WeightsError
 from codectool.files.byte_reader import ByteReader
 from codectool.files.inputs import open_input, refuse_same
@@ -155,7 +155,7 @@ class Decoding:
         if job.strict and summary is not None and summary.gaps:
             _refuse(summary.gaps[0], header)
         self.model = _right_model(header, job, loader)
-        self.channels = header.streams * self.model.entry.channels
+        self.channels = heard_channels(header, self.model.entry)
         self._is_bound = isinstance(header, HeaderV0) and header.language_model
 
     def blocks(self) -> Iterator[Block]:

@@ -17,7 +17,7 @@ from codectool.files.inputs import refuse_same
 from codectool.files.outputs import open_output
 from codectool.models.loading import load
 from codectool.pipeline.common import Loader, Progress, chunk_s, prefetch
-from codectool.pipeline.planning import EncodeJob, EncodePlan, check_encode, plan_encode
+from codectool.pipeline.planning import STEREO_HINT, EncodeJob, EncodePlan, check_encode, plan_encode
 from codectool.pipeline.reading import Piece, pieces_of
 from codectool.pipeline.writing import open_writer, stated_samples, warnings_v0
 from codectool.sessions.batching import Clip, encode_clips
@@ -205,7 +205,8 @@ def _notes(source: AudioSource, plan: EncodePlan) -> list[str]:
         each_kbps = plan.nominal_bps / plan.streams / 1000
         notes.append(f"{plan.streams} channels share the rate: {each_kbps:g} kbps each")
     if source.channels > plan.channels:
-        notes.append(f"{source.channels} channels are mixed to mono")
+        hint = f" ({STEREO_HINT})" if plan.loses_stereo_of(source.channels) else ""
+        notes.append(f"{source.channels} channels are mixed to mono{hint}")
     if source.rate_hz > plan.entry.sample_rate_hz:
         notes.append(f"nothing above {plan.entry.sample_rate_hz / 2000:g} kHz is kept")
     return [f"{source.name}: {', '.join(notes)}"] if notes else []

@@ -11,9 +11,10 @@ from codectool.container import Header, HeaderV0
 from codectool.container.v0 import MODEL_NAMES
 from codectool.errors import UsageError
 from codectool.models.loading import RunsModel
-from codectool.models.registry import DEFAULT_MODEL, ModelEntry, find
+from codectool.models.registry import DEFAULT_MODEL, STEREO_MODEL, ModelEntry, find, is_known
 
 KEPT_CHANNELS_LIMIT = 8
+STEREO_HINT = f"`model='{STEREO_MODEL}'` keeps both"  # of two channels, in a note on a recording
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class EncodePlan:
     def nominal_bps(self) -> float:
         """Rate of the codes alone."""
         return self.levels * self.streams * self.entry.level_bps
+
+    def loses_stereo_of(self, channels: int) -> bool:
+        """Return whether the default model mixes two channels that another model here would keep."""
+        mixed = self.channels < channels == 2 and self.entry.name == DEFAULT_MODEL
+        return mixed and is_known(STEREO_MODEL)
 
     def header(self, fingerprint: bytes, original_rate_hz: int, original_channels: int) -> Header:
         """Return the header that a version 1 file of such a recording has."""

@@ -16,7 +16,7 @@ import soundfile
 import codectool
 from codectool.errors import CodecError, DataError, FileError, UsageError, WeightsError
 from codectool.models.registry import DEFAULT_MODEL, find
-from codectool.quality.signals import read_mono, resample
+from codectool.quality.signals import read_audio, resample
 
 BUILT_IN_KINDS: Mapping[int, type[CodecError]] = {
     kind.exit_code: kind for kind in (UsageError, DataError, FileError, WeightsError)
@@ -55,7 +55,7 @@ class Codec(Protocol):
         """Say which program and version this is, in one line."""
 
     def roundtrip(self, source: Path, rate_bps: int, workdir: Path) -> Trip:
-        """Encode a mono WAV file and decode it again, both files in `workdir`; raises CodecError."""
+        """Encode a WAV file of 1 or 2 channels and decode it, both files in `workdir`; raises CodecError."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Mp3Codec:
 
     def roundtrip(self, source: Path, rate_bps: int, workdir: Path) -> Trip:
         encoded, decoded = workdir / "peer.mp3", workdir / "mp3.wav"
-        rate = ["--cbr", "-b", f"{rate_bps // 1000}", "-m", "m"]
+        rate = ["--cbr", "-b", f"{rate_bps // 1000}"]
         _run(["lame", "--silent", *rate, str(source), str(encoded)])
         _run(["lame", "--silent", "--decode", str(encoded), str(decoded)])
         return Trip(decoded, encoded.stat().st_size)
@@ -134,7 +134,7 @@ class Mp3Codec:
 
 @dataclass(frozen=True)
 class UncodedCodec:
-    """The recording itself, as 16-bit PCM at the built-in model's rate: the most a codec there can reach."""
+    """The recording mixed to mono, as 16-bit PCM at the built-in model's rate: the most it can reach."""
 
     name: str = "uncoded"
     rate_hz: int = find(DEFAULT_MODEL).sample_rate_hz
@@ -152,23 +152,28 @@ class UncodedCodec:
 
     def roundtrip(self, source: Path, rate_bps: int, workdir: Path) -> Trip:
         decoded = workdir / "uncoded.wav"
-        recording = read_mono(source)
-        signal = resample(recording.signal, recording.rate_hz, self.rate_hz)
+        recording = read_audio(source)
+        signal = resample(recording.audio[0], recording.rate_hz, self.rate_hz)
         soundfile.write(decoded, signal, self.rate_hz, subtype="PCM_16")
         return Trip(decoded, 2 * len(signal))
 
 
 PEERS: dict[str, Codec] = {"opus": OpusCodec(), "mp3": Mp3Codec(), "uncoded": UncodedCodec()}
+STEREO_PEERS: dict[str, Codec] = {  # at rates for two channels
+    "opus": OpusCodec(rates_bps=(24_000, 32_000, 48_000, 64_000)),
+    "mp3": Mp3Codec(rates_bps=(64_000, 96_000)),
+}
 
 
-def choose_peers(against: str | None) -> tuple[list[Codec], list[str]]:
+def choose_peers(against: str | None, stereo: bool = False) -> tuple[list[Codec], list[str]]:
     """Return the codecs of a list of names with commas, and a note on each that is not installed.
 
-    UsageError for a name that is not known.
+    With `stereo` they have rates for two channels. UsageError for a name that is not known.
     """
     codecs, notes = [], []
     for name in dict.fromkeys(against.split(",")) if against is not None else ():
         peer = PEERS.get(name.strip())
+        peer = STEREO_PEERS.get(name.strip(), peer) if stereo else peer
         if peer is None:
             raise UsageError(f"`against={name!r}`: not a codec known here; known are {', '.join(PEERS)}")
         if command := peer.missing():

@@ -13,11 +13,12 @@ from codectool.errors import CodecError, FileError, UsageError
 from codectool.files.outputs import open_atomic
 from codectool.models.registry import DEFAULT_MODEL, find
 from codectool.quality.codecs import BuiltInCodec, Codec, choose_peers
-from codectool.quality.metrics import available_metrics
+from codectool.quality.metrics import METRICS, available_metrics
 from codectool.quality.plot import check_plot, draw_plot
 from codectool.quality.provenance import provenance
 from codectool.quality.report import Failure, Report
 from codectool.quality.sources import find_sources, match_folders
+from codectool.quality.stereo import ALL_METRICS
 from codectool.quality.sweep import CodecPoint, PairPoint, measure_codec, measure_pair, run_all
 from codectool.quality.table import Measurement
 
@@ -31,7 +32,8 @@ class EvalJob:
     With neither `rates` nor `against`, `paths` are a reference and its decoded version, files or folders.
     Otherwise they are recordings to run through codecs: the built-in model at the `rates` (kbps, comma-
     separated) and the peers in `against` (names, comma-separated) each at its own rates, brought to
-    `reference_rate_hz` first if it is given, so that none is charged for sound above that band.
+    `reference_rate_hz` first if it is given, so that none is charged for sound above that band. With `stereo`
+    two channels are kept, coded together and scored, and else mixed.
     """
 
     paths: tuple[Path, ...]
@@ -42,6 +44,7 @@ class EvalJob:
     model: str | None = None
     weights: Path | None = None
     reference_rate_hz: int | None = None
+    stereo: bool = False
     jobs: int = 1
     align: bool = False
     force: bool = False
@@ -50,6 +53,10 @@ class EvalJob:
     @property
     def runs_codecs(self) -> bool:
         return self.rates is not None or self.against is not None
+
+    def available_metrics(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the keys of the metrics that can be computed here, and a line for each that cannot."""
+        return available_metrics(ALL_METRICS if self.stereo else METRICS)
 
 
 def evaluate(job: EvalJob) -> Report:
@@ -89,7 +96,7 @@ def choose_codecs(job: EvalJob) -> tuple[list[Codec], list[str]]:
     if job.rates is not None:
         model = find(job.model or DEFAULT_MODEL)
         codecs.append(BuiltInCodec(parse_rates(job.rates), model.name, job.weights))
-    peers, notes = choose_peers(job.against)
+    peers, notes = choose_peers(job.against, job.stereo)
     codecs += peers
     if not codecs:
         raise UsageError("; ".join(notes) + ": no codec left to run")
@@ -124,9 +131,9 @@ def _check_request(job: EvalJob) -> None:
 def _compare_codecs(job: EvalJob) -> Report:
     codecs, left_out = choose_codecs(job)
     sources = find_sources(job.paths)
-    keys, missing = available_metrics()
+    keys, missing = job.available_metrics()
     points = [
-        CodecPoint(source, codec, rate_bps, keys, job.reference_rate_hz)
+        CodecPoint(source, codec, rate_bps, keys, job.reference_rate_hz, job.stereo)
         for source in sources  # one file through everything before the next
         for codec in codecs
         for rate_bps in codec.rates_bps
@@ -138,6 +145,8 @@ def _compare_codecs(job: EvalJob) -> Report:
     machine = provenance(codecs)
     if job.reference_rate_hz is not None:
         machine["references"] = f"resampled to {job.reference_rate_hz} Hz"
+    if job.stereo:
+        machine["channels"] = "two are kept: scores are means of both, and mono recordings have one"
     return _report(list(results), [*missing, *notes], machine, left_out)
 
 
@@ -150,15 +159,15 @@ def _compare_pairs(job: EvalJob) -> Report:
             raise FileError(f"{path}: no such file or folder")
     if reference.is_dir() != decoded.is_dir():
         raise UsageError(f"{reference} and {decoded}: give two files or two folders")
-    keys, missing = available_metrics()
+    keys, missing = job.available_metrics()
     if not reference.is_dir():
-        point = PairPoint(find_sources([reference])[0], decoded, job.align, keys)
+        point = PairPoint(find_sources([reference])[0], decoded, job.align, keys, job.stereo)
         result = measure_pair(point)
         if isinstance(result, Failure):
             raise result.error
         return _report([result], missing, provenance())
     pairs, lone_references, lone_decoded = match_folders(reference, decoded)
-    points = [PairPoint(source, path, job.align, keys) for source, path in pairs]
+    points = [PairPoint(source, path, job.align, keys, job.stereo) for source, path in pairs]
     results = list(_watched(run_all(measure_pair, points, job.jobs), len(points), job.quiet))
     results += [Failure(name, CodecError("no decoded file of this name")) for name in lone_references]
     extra = [f"{decoded / name}: has no reference, left out" for name in lone_decoded]

@@ -51,7 +51,10 @@ class Report:
         metrics = shown_metrics(rows)
         if len(self.measurements) == 1 and not rows[0].codec:
             scores = self.measurements[0].scores
-            return "\n".join(f"{one.title:<10} {_rounded(scores[one.key], one.digits)}" for one in metrics)
+            width = max(10, *(len(one.title) for one in metrics))
+            return "\n".join(
+                f"{one.title:<{width}} {_rounded(scores[one.key], one.digits)}" for one in metrics
+            )
         lines = [layout(rows)]
         speech_only = [one.title for one in metrics if one.for_speech]
         if speech_only and any(row.kind != "speech" for row in rows):

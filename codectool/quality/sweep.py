@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +15,11 @@ import soundfile
 from codectool.engines.processes import ProcessPool, Tell, serve_calls
 from codectool.errors import CodecError, UsageError, WeightsError
 from codectool.quality.codecs import Codec
-from codectool.quality.metrics import Scores, score
+from codectool.quality.metrics import Scores
 from codectool.quality.report import Failure
-from codectool.quality.signals import Pair, Recording, read_mono, read_pair, resample
+from codectool.quality.signals import Pair, Recording, read_audio, read_pair, resample
 from codectool.quality.sources import Source
+from codectool.quality.stereo import score_channels
 from codectool.quality.table import Measurement
 
 
@@ -29,6 +31,7 @@ class PairPoint:
     decoded: Path
     align: bool
     metrics: tuple[str, ...]
+    stereo: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class CodecPoint:
     rate_bps: int
     metrics: tuple[str, ...]
     reference_rate_hz: int | None = None
+    stereo: bool = False
 
 
 Point: TypeAlias = PairPoint | CodecPoint
@@ -51,18 +55,20 @@ def measure_pair(point: PairPoint) -> Measurement | Failure:
     """Score a decoded file against its reference; what is wrong with the two comes back as a Failure."""
     source = point.source
     try:
-        pair = read_pair(source.path, point.decoded, point.align)
+        pair = read_pair(source.path, point.decoded, point.align, point.stereo)
     except CodecError as error:
         return Failure(source.name, error)
     scores = _scores(pair, point.metrics)
     if isinstance(scores, CodecError):
         return Failure(source.name, scores)
-    duration_s = len(pair.reference) / pair.rate_hz
+    duration_s = pair.reference.shape[1] / pair.rate_hz
     return Measurement(source.name, source.kind, duration_s, scores, pair.notes)
 
 
 def measure_codec(point: CodecPoint) -> Measurement | Failure:
-    """Run a file's mono mix through a codec and score what comes back, at the file's rate or that asked for.
+    """Run a file's mono mix, or both channels, through a codec and score what comes back.
+
+    Scores are at the file's rate or that asked for.
 
     What is wrong with the file comes back as a Failure; UsageError and WeightsError, which no other file
     would be spared, are raised.
@@ -70,13 +76,13 @@ def measure_codec(point: CodecPoint) -> Measurement | Failure:
     source, codec = point.source, point.codec
     with tempfile.TemporaryDirectory(prefix="codec-eval-") as folder:
         workdir = Path(folder)
-        mix = workdir / "mix.wav"
+        heard = workdir / "recording.wav"
         try:
-            original = _at_rate(read_mono(source.path), point.reference_rate_hz)
+            original = _at_rate(read_audio(source.path, point.stereo), point.reference_rate_hz)
             # Of the sample types that every codec's tool reads, the one that keeps a mean of 16-bit channels.
-            soundfile.write(mix, original.signal, original.rate_hz, subtype="PCM_24")
-            trip = codec.roundtrip(mix, point.rate_bps, workdir)
-            pair = read_pair(mix, trip.decoded, align=not codec.compensates_delay)
+            soundfile.write(heard, original.audio.T, original.rate_hz, subtype="PCM_24")
+            trip = codec.roundtrip(heard, point.rate_bps, workdir)
+            pair = read_pair(heard, trip.decoded, not codec.compensates_delay, point.stereo)
         except (UsageError, WeightsError):
             raise
         except CodecError as error:
@@ -88,7 +94,7 @@ def measure_codec(point: CodecPoint) -> Measurement | Failure:
     return Measurement(
         source.name,
         source.kind,
-        duration_s=len(original.signal) / original.rate_hz,
+        duration_s=original.audio.shape[1] / original.rate_hz,
         scores=scores,
         notes=tuple(f"{codec.name}: {note}" for note in pair.notes) if codec.compensates_delay else (),
         codec=codec.name,
@@ -106,7 +112,7 @@ def _name(point: Point) -> str:
 def _scores(pair: Pair, metrics: tuple[str, ...]) -> Scores | CodecError:
     """Return the scores, or what a metric failed with: a fault in one of their packages costs one file."""
     try:
-        return score(pair.reference, pair.decoded, pair.rate_hz, metrics)
+        return score_channels(pair.reference, pair.decoded, pair.rate_hz, metrics)
     except Exception as error:
         return CodecError(f"could not be scored: {type(error).__name__}: {error}")
 
@@ -115,7 +121,7 @@ def _at_rate(recording: Recording, rate_hz: int | None) -> Recording:
     """Bring a recording to a rate, or leave it as it is where none is asked for."""
     if rate_hz is None:
         return recording
-    return replace(recording, signal=resample(recording.signal, recording.rate_hz, rate_hz), rate_hz=rate_hz)
+    return replace(recording, audio=resample(recording.audio, recording.rate_hz, rate_hz), rate_hz=rate_hz)
 
 
 def run_all(work: Work, points: Sequence[Point], jobs: int) -> Iterator[Measurement | Failure]:
@@ -146,6 +152,7 @@ def run_all(work: Work, points: Sequence[Point], jobs: int) -> Iterator[Measurem
 
 def _serve(folder: str, tell: Tell) -> Callable[[tuple[_Task, ...]], Iterator[Any]]:
     tempfile.tempdir = folder
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # of ViSQOL: a process has a core
     return serve_calls(tell)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from codectool.quality.metrics import METRICS, Metric, Scores
+from codectool.quality.metrics import Metric, Scores
+from codectool.quality.stereo import ALL_METRICS
 from codectool.quality.text_table import aligned
 
 KNOWN_KINDS = ("speech", "music", "other")  # in this order, others after them
@@ -83,7 +84,7 @@ def _row(group: Sequence[Measurement]) -> Row:
 
 def shown_metrics(rows: Sequence[Row]) -> list[Metric]:
     """List the metrics that any row holds, in their usual order."""
-    return [metric for metric in METRICS if any(metric.key in row.means for row in rows)]
+    return [metric for metric in ALL_METRICS if any(metric.key in row.means for row in rows)]
 
 
 def layout(rows: Sequence[Row]) -> str:

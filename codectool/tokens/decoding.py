@@ -10,6 +10,7 @@ from pathlib import Path
 from codectool.audio.sink import open_sink
 from codectool.audio.source import open_source
 from codectool.container import Header, Reader, Writer
+from codectool.container.fit import heard_channels
 from codectool.errors import CodecError, DataError, UsageError, WeightsError
 from codectool.models.loaded import LoadedModel
 from codectool.models.loading import RunsModel, load
@@ -82,15 +83,16 @@ def _is_there(target: Path, record: Record) -> bool:
 def _decode(
     record: Record, description: Description, model: LoadedModel, target: Path, job: DecodeTokensJob
 ) -> None:
+    reader = _reader(record, description)
     sink = open_sink(
         target,
         rate_hz=record.sample_rate_hz,
-        channels=model.entry.channels,
+        channels=heard_channels(reader.header, model.entry),
         subtype=job.subtype,
         overwrite=job.overwrite,
     )
     with sink:
-        for block in decode_blocks(_reader(record, description), model):
+        for block in decode_blocks(reader, model):
             sink.write(block)
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from codectool.batch import Outcome, Report, Status
+from codectool.pipeline.planning import STEREO_HINT
 
 DONE = Outcome("in/a.wav", "out/a.ecdc", Status.DONE, 8.0, 6000, notes=("mixed",))
 FAILED = Outcome("in/b.wav", "out/b.ecdc", Status.FAILED, error="in/b.wav: is empty")
@@ -29,6 +30,13 @@ def test_the_exit_code(statuses: list[Status], code: int) -> None:
     for status in statuses:
         report.add(Outcome("a", "b", status))
     assert report.exit_code == code
+
+
+def test_recordings_in_stereo_that_another_model_would_keep_are_counted() -> None:
+    report = Report()
+    for note in (f"a.wav: 2 channels are mixed to mono ({STEREO_HINT})", "b.wav: mixed"):
+        report.add(replace(DONE, notes=(note,)))
+    assert report.mixed_files == 1
 
 
 def test_lines() -> None:

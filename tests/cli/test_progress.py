@@ -53,6 +53,22 @@ def test_a_long_file_of_a_folder_moves(
         assert "1 of 2 files, 0.02 h of audio, " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_folder_is_told_once_of_the_model_that_keeps_stereo(
+    quiet: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from codectool.batch import Outcome, Plan, Report, Status
+    from codectool.cli.folders import _say_summary
+    from codectool.pipeline.planning import STEREO_HINT
+
+    report = Report()
+    for name in ("a.wav", "b.wav"):
+        report.add(Outcome(name, "b", Status.DONE, 1.0, 100, notes=(f"{name}: mixed ({STEREO_HINT})",)))
+    _say_summary(report, Plan(()), quiet)
+    told = "codec: recordings in stereo mixed to mono: 2 (--model base_48khz keeps both)"
+    assert capsys.readouterr().err.splitlines()[1:] == ([] if quiet else [told])
+
+
 def test_workers_tell_how_far_a_file_has_come(
     write_wav: Callable[..., Path], folder: Path, small_weights: Path
 ) -> None:

@@ -157,3 +157,25 @@ def test_levels_are_whole_codebooks() -> None:
     assert [ENTRY.levels_for(rate) for rate in ENTRY.rates_bps()] == [1, 3, 7]
     with pytest.raises(ValueError, match="1, 3, 7"):
         ENTRY.check_levels(2)
+
+
+def test_a_mono_recording_comes_back_mono(toy: ModelEntry, tmp_path: Path) -> None:
+    mono = sound(toy, 2.5)[:1]
+    (tmp_path / "clips").mkdir()
+    source = write(tmp_path / "clips" / "a.wav", mono, toy.sample_rate_hz)
+    coded = tmp_path / "a.ecdc"
+    codectool.encode_file(source, coded, model=toy.name)
+    with codectool.open(coded) as file:
+        of_the_model = codectool.load(toy.name).decode(file.codes(), samples=mono.shape[1])
+    heard, _ = codectool.read(coded)
+    np.testing.assert_allclose(heard, of_the_model.mean(axis=0, keepdims=True), atol=1e-6)
+    (tmp_path / "in").mkdir()
+    coded.rename(tmp_path / "in" / "a.ecdc")
+    run("decode", tmp_path / "in", tmp_path / "out")
+    written_ns = (tmp_path / "out" / "a.wav").stat().st_mtime_ns
+    run("decode", tmp_path / "in", tmp_path / "out")
+    assert (tmp_path / "out" / "a.wav").stat().st_mtime_ns == written_ns  # it counts as done
+    run("tokenize", source.parent, tmp_path / "tokens", "--model", toy.name)
+    run("decode", tmp_path / "tokens", tmp_path / "heard")
+    for path in (tmp_path / "out" / "a.wav", next((tmp_path / "heard").rglob("*.wav"))):
+        np.testing.assert_allclose(soundfile.read(path, always_2d=True)[0].T, heard, atol=1e-4)

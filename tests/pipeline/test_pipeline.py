@@ -6,6 +6,7 @@ import io
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from codectool.container import Header, Reader, bits
 from codectool.container.packets import COUNTS, Flag, write_packet
 from codectool.errors import DataError
 from codectool.models.loaded import LoadedModel
+from codectool.models.registry import MODELS, STEREO_MODEL
 from codectool.pipeline import DecodeJob, EncodeJob, decode_blocks
 from codectool.pipeline.common import prefetch
 from codectool.pipeline.encoding import encode_pieces
+from codectool.pipeline.planning import plan_encode
 from codectool.pipeline.reading import pieces_of
 from codectool.sessions.payloads import StreamPayloads
 from codectool.sessions.streaming import EncoderSession
@@ -50,7 +53,10 @@ def test_the_length_is_exact_at_any_rate(tmp_path: Path, small_model: LoadedMode
         assert (info.frames, info.samplerate, info.channels) == (samples, rate_hz, 1)
 
 
-def test_the_result_says_what_was_spent(tmp_path: Path, small_weights: Path) -> None:
+def test_the_result_says_what_was_spent(
+    tmp_path: Path, small_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(MODELS, STEREO_MODEL, raising=False)
     source, target = write_noise(tmp_path / "a.wav", 96_000, channels=2), tmp_path / "a.ecdc"
     shown_s: list[float] = []
     result = pipeline.encode(EncodeJob(source, str(target), levels=2, weights=small_weights), shown_s.append)
@@ -61,6 +67,32 @@ def test_the_result_says_what_was_spent(tmp_path: Path, small_weights: Path) -> 
     assert result.notes == [f"{source}: 2 channels are mixed to mono"]
     assert shown_s == sorted(shown_s)
     assert shown_s[-1] == 4.0
+
+
+@pytest.mark.parametrize(
+    ("channels", "keep_channels", "known", "hinted"),
+    [(2, False, True, True), (2, False, False, False), (2, True, True, False), (1, False, True, False)],
+)
+def test_stereo_is_told_of_the_model_that_keeps_it(
+    monkeypatch: pytest.MonkeyPatch, channels: int, keep_channels: bool, known: bool, hinted: bool
+) -> None:
+    monkeypatch.delitem(MODELS, STEREO_MODEL, raising=False)
+    if known:
+        monkeypatch.setitem(MODELS, STEREO_MODEL, replace(MODELS["encodec_48khz"], name=STEREO_MODEL))
+    job = EncodeJob("a.wav", "a.ecdc", keep_channels=keep_channels)
+    assert plan_encode(job, channels).loses_stereo_of(channels) == hinted
+    assert not plan_encode(replace(job, model="encodec_48khz", keep_channels=False), 2).loses_stereo_of(2)
+
+
+def test_the_note_on_a_mix_tells_of_the_model_that_keeps_it(
+    tmp_path: Path, small_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MODELS, STEREO_MODEL, replace(MODELS["encodec_48khz"], name=STEREO_MODEL))
+    source = write_noise(tmp_path / "a.wav", 4800, 48_000, channels=2)
+    job = EncodeJob(source, str(tmp_path / "a.ecdc"), levels=2)
+    (note,) = pipeline.encode(job, loader=lambda *_: small_model).notes
+    told = "2 channels are mixed to mono (`model='base_48khz'` keeps both), nothing above 12 kHz is kept"
+    assert note == f"{source}: {told}"
 
 
 @pytest.mark.parametrize("channels", [1, 2])

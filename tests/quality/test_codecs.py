@@ -34,6 +34,19 @@ def test_a_peer_gives_the_recording_back(codec, tone, tmp_path):
     assert codec.version()
 
 
+@pytest.mark.parametrize("name", ["opus", "mp3"])
+def test_a_peer_keeps_two_channels_at_the_rates_for_them(name, tmp_path):
+    codec = codecs.STEREO_PEERS[name]
+    if command := codec.missing():
+        pytest.skip(f"no {command}")
+    left, right = 0.1 * np.random.default_rng(0).standard_normal((2, RATE_HZ))
+    soundfile.write(tmp_path / "noise.wav", np.stack([left, right], axis=1), RATE_HZ, subtype="PCM_24")
+    trip = codec.roundtrip(tmp_path / "noise.wav", max(codec.rates_bps), tmp_path)
+    assert soundfile.info(trip.decoded).channels == 2
+    assert codecs.choose_peers(name, stereo=True) == ([codec], [])
+    assert codecs.choose_peers(name) == ([codecs.PEERS[name]], [])
+
+
 def test_uncoded_is_the_recording_as_far_as_its_band_goes(tmp_path):
     time_s = np.arange(48_000) / 48_000
     low, high = (0.3 * np.sin(2 * np.pi * frequency_hz * time_s) for frequency_hz in (1000, 15_000))

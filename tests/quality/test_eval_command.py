@@ -47,7 +47,7 @@ class Halver:
 
 @pytest.fixture(autouse=True)
 def cheap_metrics(monkeypatch):
-    monkeypatch.setattr(job, "available_metrics", lambda: (CHEAP, ("PESQ-wb left out: no package",)))
+    monkeypatch.setattr(job, "available_metrics", lambda _: (CHEAP, ("PESQ-wb left out: no package",)))
     monkeypatch.setitem(codecs.PEERS, "halver", Halver())
 
 
@@ -110,6 +110,31 @@ def test_references_are_brought_to_a_rate_when_asked(recordings):
     assert fidelity_db[0] < 1 < 40 < fidelity_db[1]
 
 
+def test_two_channels_are_kept_when_asked(monkeypatch, recordings):
+    keys = (*CHEAP, "side_level_error_db", "equal_channels")
+    monkeypatch.setattr(job, "available_metrics", lambda _: (keys, ()))
+    left, right = 0.1 * np.random.default_rng(5).standard_normal((2, RATE_HZ))
+    soundfile.write(recordings / "music" / "b.wav", np.stack([left, right], axis=1), RATE_HZ)
+    soundfile.write(recordings / "music" / "c.wav", np.stack([left, left], axis=1), RATE_HZ)
+    result = run(recordings / "music", "--against", "halver,uncoded", "--stereo", "--json")
+    scores = {(one["name"], one["codec"]): one["scores"] for one in json.loads(result.stdout)["files"]}
+    assert "side_level_error_db" not in scores["a.wav", "halver"]
+    assert scores["b.wav", "halver"]["side_level_error_db"] == 0.0
+    assert scores["b.wav", "uncoded"]["side_level_error_db"] == 40.0  # it is mono
+    assert [scores["c.wav", name]["equal_channels"] for name in ("halver", "uncoded")] == [1.0, 1.0]
+    assert "the decoded audio is mono, and taken for both channels" in result.stderr
+    assert "equal" not in run(recordings / "music", "--against", "halver").stdout
+
+
+def test_a_pair_in_stereo(monkeypatch, tmp_path):
+    monkeypatch.setattr(job, "available_metrics", lambda _: ((*CHEAP, "side_level_error_max_db"), ()))
+    left, right = 0.1 * np.random.default_rng(5).standard_normal((2, RATE_HZ))
+    soundfile.write(tmp_path / "a.wav", np.stack([left, right], axis=1), RATE_HZ, subtype="FLOAT")
+    soundfile.write(tmp_path / "b.wav", np.stack([left, left], axis=1), RATE_HZ, subtype="FLOAT")
+    lines = run(tmp_path / "a.wav", tmp_path / "b.wav", "--stereo").stdout.splitlines()
+    assert lines[-1].split() == ["max", "dB", "40.0"]
+
+
 def test_a_codec_failure_is_told_and_the_rest_goes_on(monkeypatch, recordings):
     monkeypatch.setitem(codecs.PEERS, "halver", Halver(error=DataError("too loud")))
     result = run(recordings, "--against", "halver")
@@ -144,7 +169,7 @@ def test_a_fault_in_a_metric_costs_one_measurement(monkeypatch, recordings):
     def fail(pair, *_):
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(sweep, "score", fail)
+    monkeypatch.setattr(sweep, "score_channels", fail)
     result = run(recordings, "--against", "halver")
     assert isinstance(result.exception, CodecError)
     assert "could not be scored: RuntimeError: boom" in result.stderr

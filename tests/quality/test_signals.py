@@ -8,7 +8,7 @@ import soundfile
 
 from codectool.errors import DataError, FileError
 from codectool.quality import signals
-from codectool.quality.signals import lag_samples, read_mono, read_pair, shift
+from codectool.quality.signals import lag_samples, read_audio, read_pair, shift
 
 RATE_HZ = 16_000
 
@@ -48,7 +48,30 @@ def test_a_lag_within_a_few_samples(noise):
 
 def test_channels_are_averaged(tmp_path, noise):
     stereo = write(tmp_path / "stereo.wav", np.stack([noise, -noise / 2], axis=1))
-    assert read_mono(stereo).signal == pytest.approx(noise / 4, abs=1e-6)
+    assert read_audio(stereo).audio[0] == pytest.approx(noise / 4, abs=1e-6)
+
+
+def test_two_channels_are_kept_in_stereo_and_more_are_mixed(tmp_path, noise):
+    channels = np.stack([noise, -noise / 2])
+    stereo = read_audio(write(tmp_path / "stereo.wav", channels.T), stereo=True)
+    assert stereo.audio == pytest.approx(channels, abs=1e-6)
+    surround = read_audio(write(tmp_path / "surround.wav", np.stack([noise] * 6, axis=1)), stereo=True)
+    assert (surround.audio.shape, surround.notes) == ((1, RATE_HZ), ("6 channels are mixed to one",))
+
+
+def test_a_mono_decode_is_taken_for_both_channels_and_that_is_said(tmp_path, noise):
+    reference = write(tmp_path / "a.wav", np.stack([noise, -noise / 2], axis=1))
+    pair = read_pair(reference, write(tmp_path / "b.wav", noise), stereo=True)
+    assert pair.reference.shape == pair.decoded.shape == (2, RATE_HZ)
+    assert np.array_equal(*pair.decoded)
+    assert pair.notes == ("the decoded audio is mono, and taken for both channels",)
+
+
+def test_two_channels_are_shifted_together(tmp_path, noise):
+    channels = np.stack([noise, -noise / 2])
+    reference = write(tmp_path / "a.wav", channels.T)
+    pair = read_pair(reference, write(tmp_path / "b.wav", shift(channels, -160).T), align=True, stereo=True)
+    assert np.array_equal(pair.reference, pair.decoded)
 
 
 def test_an_identical_pair_needs_no_notes(tmp_path, noise):
@@ -66,13 +89,13 @@ def test_another_rate_is_resampled_and_said(tmp_path, noise):
     assert pair.rate_hz == RATE_HZ // 2
     assert pair.notes == (f"decoded audio resampled from {RATE_HZ} to {RATE_HZ // 2} Hz",)
     middle = slice(1000, -1000)
-    assert pair.decoded[middle] == pytest.approx(pair.reference[middle], abs=1e-3)
+    assert pair.decoded[0, middle] == pytest.approx(pair.reference[0, middle], abs=1e-3)
 
 
 def test_a_longer_tail_is_cut_and_said(tmp_path, noise):
     longer = write(tmp_path / "b.wav", np.append(noise, np.zeros(320)))
     pair = read_pair(write(tmp_path / "a.wav", noise), longer)
-    assert len(pair.reference) == len(pair.decoded) == RATE_HZ
+    assert pair.reference.shape == pair.decoded.shape == (1, RATE_HZ)
     assert pair.notes == ("cut to the shorter: lengths differ by +320 samples",)
 
 
@@ -93,13 +116,13 @@ def test_recordings_of_different_lengths_are_refused(tmp_path, noise):
 
 def test_what_cannot_be_read_is_said(tmp_path):
     with pytest.raises(FileError, match="nowhere"):
-        read_mono(tmp_path / "nowhere.wav")
+        read_audio(tmp_path / "nowhere.wav")
     for name, content, words in (
         ("text.wav", b"hello", "text.wav"),
         ("a.ecdc", b"ECDC", "codec decode"),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match=words):
-            read_mono(tmp_path / name)
+            read_audio(tmp_path / name)
     with pytest.raises(DataError, match="no audio"):
-        read_mono(write(tmp_path / "empty.wav", np.zeros(0)))
+        read_audio(write(tmp_path / "empty.wav", np.zeros(0)))
