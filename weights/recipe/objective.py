@@ -22,17 +22,20 @@ WAVEFORM_LEVELS = 8  # fewer hold too little for the course of a wave, and are n
 # What is compared of two channels: left, right, their mean, half their difference; and how often
 DIRECTIONS = torch.tensor([[1, 0], [0, 1], [0.5, 0.5], [0.5, -0.5]])
 DIRECTION_SHARES = torch.tensor([0.3, 0.3, 0.15, 0.25])
+# How much the course of each counts as a wave: of a side whose phases are not known yet nothing would be left,
+# for a wave of the wrong phase is further from it than silence.
+DIRECTION_COURSES = torch.tensor([0.25, 0.25, 2.0, 0.0])
 SIDE = 3  # the number of that difference
 # Of the mean, under the difference: a side far fainter is not heard, but has the steepest losses of all.
 MASKED = 0.1
 
 
-def compared(decoded: Tensor, audio: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+def compared(decoded: Tensor, audio: Tensor, chosen: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return what is compared of sounds `[batch, channels, samples]`, each `[batch, samples]`.
 
     `chosen` holds for each of the batch the number of a direction; of one channel there is none to choose.
     """
-    if audio.shape[1] == 1:
+    if chosen is None:
         return decoded[:, 0], audio[:, 0]
     weights = DIRECTIONS.to(audio.device)[chosen][..., None]
     mask = MASKED * (chosen == SIDE).to(audio.device)[:, None] * audio.mean(1)
@@ -61,10 +64,14 @@ class Objective(nn.Module):
             }
         )
 
-    def forward(self, decoded: Tensor, audio: Tensor, kept_levels: Tensor) -> dict[str, Tensor]:
-        """Return each loss of `[batch, samples]`, of which each has its number of levels."""
+    def forward(
+        self, decoded: Tensor, audio: Tensor, kept_levels: Tensor, chosen: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Return each loss of `[batch, samples]`, of which each has its number of levels, and direction."""
         losses = {name: distance(decoded, audio) for name, distance in self.distances.items()}
         asked = (kept_levels / WAVEFORM_LEVELS).clamp(max=1).to(audio.device)
+        if chosen is not None:
+            asked = asked * DIRECTION_COURSES.to(audio.device)[chosen]
         losses["time"] = (asked * relative_distance(decoded, audio)).mean()
         return losses
 

@@ -193,8 +193,9 @@ class Trainer:
             latents, losses = self.coded(audio, kept_levels)
         with self.autocast():
             decoded = self.reconstruct(audio, latents)
-        decoded, audio = compared(decoded, audio, draw_directions(len(audio)))
-        losses |= self.objective(decoded, audio, kept_levels)
+        chosen = draw_directions(len(audio)) if self.channels == 2 else None
+        decoded, audio = compared(decoded, audio, chosen)
+        losses |= self.objective(decoded, audio, kept_levels, chosen)
         total = self.total(losses, audio, decoded)
         self.model.zero_grad(set_to_none=True)
         total.backward()

@@ -58,9 +58,10 @@ def held_out_losses(model: SpectralCodec, objective: Objective, corpus: Corpus) 
     for kind, share in corpus.kind_shares.items():
         segments = corpus.held_out_segments(kind, SEGMENTS, SEGMENT_S * corpus.sample_rate_hz)
         audio = torch.from_numpy(segments).to(model.quantizer.codebooks.device)
-        chosen = torch.arange(SEGMENTS) % len(DIRECTIONS)
+        chosen = torch.arange(SEGMENTS) % len(DIRECTIONS) if corpus.channels == 2 else None
         for levels, (decoded,) in decoded_by_levels(model, [audio]):
-            losses = objective(*compared(decoded, audio, chosen), torch.full((SEGMENTS,), levels))
+            kept = torch.full((SEGMENTS,), levels)
+            losses = objective(*compared(decoded, audio, chosen), kept, chosen)
             found[f"{kind}_{levels}"] = losses["mel"].item()
             if levels in SCORED_LEVELS:
                 score += share * objective.total(losses).item() / len(SCORED_LEVELS)
