@@ -22,7 +22,7 @@ WAVEFORM_LEVELS = 8  # fewer hold too little for the course of a wave, and are n
 # What is compared of two channels: left, right, their mean, half their difference; and how often
 DIRECTIONS = torch.tensor([[1, 0], [0, 1], [0.5, 0.5], [0.5, -0.5]])
 DIRECTION_SHARES = torch.tensor([0.3, 0.3, 0.15, 0.25])
-# How much the course of each counts as a wave: of a side whose phases are not known yet nothing would be left,
+# How much the course of each counts as a wave: of a side whose phases are not known nothing would be left,
 # for a wave of the wrong phase is further from it than silence.
 DIRECTION_COURSES = torch.tensor([0.25, 0.25, 2.0, 0.0])
 SIDE = 3  # the number of that difference
