@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from codectool import pipeline
-from codectool.audio.mix import mix_to_mono
+from codectool.audio.mix import to_channels
 from codectool.audio.pcm import Block
 from codectool.audio.resample import Resampler
 from codectool.audio.sink import open_sink
@@ -77,7 +77,7 @@ def bench(job: BenchJob) -> BenchResult:
         raise UsageError("at least 1 second, 1 round and 1 thread are needed")
     model = load(job.model, *job.how)
     recording = synthetic(job.duration_s, RECORDING_RATE_HZ, RECORDING_CHANNELS)
-    audio = synthetic(job.duration_s, model.entry.sample_rate_hz, 1)
+    audio = synthetic(job.duration_s, model.entry.sample_rate_hz, model.entry.channels)
     result = BenchResult()
     result.facts = {
         "model": model.entry.name,
@@ -161,9 +161,10 @@ def _splits(job: BenchJob, model: LoadedModel, recording: Block) -> tuple[dict[s
     """Time each part of both loops alone, on one thread."""
     seconds = min(PIECE_S, job.duration_s)
     recording = recording[:, : round(seconds * RECORDING_RATE_HZ)]
-    model_hz, hop = model.entry.sample_rate_hz, model.entry.hop_samples
+    model_hz, hop, channels = model.entry.sample_rate_hz, model.entry.hop_samples, model.entry.channels
     encoder, decoder = model.encoder, model.decoder
-    audio = Resampler(RECORDING_RATE_HZ, model_hz, 1).push(mix_to_mono(recording))
+    mixed = to_channels(recording, channels)
+    audio = Resampler(RECORDING_RATE_HZ, model_hz, channels).push(mixed)
     x = audio[None, :, : audio.shape[1] // hop * hop]
     start, decoder_start = encoder.initial_state(1), decoder.initial_state(1)
     codes, _ = encoder.step(x, start, job.levels)
@@ -172,8 +173,8 @@ def _splits(job: BenchJob, model: LoadedModel, recording: Block) -> tuple[dict[s
         path = Path(folder, "a.wav")
         _write_wav(path, recording)
         encode = {
-            "read_and_mix": lambda: _read_wav(path),
-            "resample": lambda: Resampler(RECORDING_RATE_HZ, model_hz, 1).push(recording[:1]),
+            "read_and_mix": lambda: _read_wav(path, channels),
+            "resample": lambda: Resampler(RECORDING_RATE_HZ, model_hz, channels).push(mixed),
             "network": lambda: encoder.step(x, start, 1),
             "rvq": lambda: encoder.step(x, start, job.levels),
             "container": lambda: _packed(model, codes[0]),
@@ -181,8 +182,8 @@ def _splits(job: BenchJob, model: LoadedModel, recording: Block) -> tuple[dict[s
         decode = {
             "container": lambda: list(Reader(io.BytesIO(packed))),
             "network": lambda: decoder.step(codes, decoder_start),
-            "resample": lambda: Resampler(model_hz, RECORDING_RATE_HZ, 1).push(audio),
-            "write": lambda: _write_wav(path, recording[:1]),
+            "resample": lambda: Resampler(model_hz, RECORDING_RATE_HZ, channels).push(audio),
+            "write": lambda: _write_wav(path, mixed),
         }
         encode_ms, decode_ms = (
             {name: 1000 * median_s(part, job.rounds) / seconds for name, part in parts.items()}
@@ -194,9 +195,9 @@ def _splits(job: BenchJob, model: LoadedModel, recording: Block) -> tuple[dict[s
     return encode_ms, decode_ms
 
 
-def _read_wav(path: Path) -> list[Block]:
+def _read_wav(path: Path, channels: int) -> list[Block]:
     with open_source(path) as source:
-        return [mix_to_mono(block) for block in source.blocks()]
+        return [to_channels(block, channels) for block in source.blocks()]
 
 
 def _write_wav(path: Path, audio: Block) -> None:
@@ -216,7 +217,7 @@ def _packed(model: LoadedModel, codes: Codes) -> bytes:
         levels=codes.shape[0],
         streams=1,
         original_rate_hz=entry.sample_rate_hz,
-        original_channels=1,
+        original_channels=entry.channels,
         frames_per_packet=PACKET_FRAMES,
     )
     writer = Writer(stream, header)

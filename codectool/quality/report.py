@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from codectool.errors import CodecError
+from codectool.quality.stereo import SIDE_LEVEL
 from codectool.quality.table import Measurement, Row, layout, shown_metrics, tabulate
 
 REMINDER = "Scores like these and ears can disagree: listen before you choose."
@@ -59,6 +60,10 @@ class Report:
         speech_only = [one.title for one in metrics if one.for_speech]
         if speech_only and any(row.kind != "speech" for row in rows):
             lines.append(f"Made for speech, and of little meaning elsewhere: {', '.join(speech_only)}.")
+        if any(one.key == SIDE_LEVEL for one in metrics):
+            lines.append(
+                "side dB, side max dB: error of the side-to-mid level in octave bands, mean and largest."
+            )
         if any(0 < average.count < row.files for row in rows for average in row.means.values()):
             lines.append("(k): a mean over the k files that the metric is defined for.")
         return "\n".join([*lines, REMINDER])

@@ -20,6 +20,7 @@ LOST_FLOOR_DB = -100.0  # a decoded band with less holds nothing: 16-bit samples
 LEVEL_ERROR_LIMIT_DB = 40.0  # what a side counts as that is lost altogether; tables need finite numbers
 WINDOW_S = 0.25  # 4 Hz between bins, for a band from 44 to 88 Hz
 VISQOL_LOWEST = 1.0
+SIDE_LEVEL = "side_level_error_db"  # key of the mean error, beside which the largest stands
 
 Levels = NDArray[np.float64]
 
@@ -101,8 +102,8 @@ def equal_channels(reference: Block, decoded: Block, rate_hz: int) -> float | No
 
 STEREO_METRICS = (  # of audio `[2, samples]`
     Metric("visqol_side", "side ViSQOL", 2, visqol_side, "visqol", "visqol-python"),
-    Metric("side_level_error_db", "side dB", 1, side_level_error_db),
-    Metric("side_level_error_max_db", "max dB", 1, side_level_error_max_db),
+    Metric(SIDE_LEVEL, "side dB", 1, side_level_error_db),
+    Metric("side_level_error_max_db", "side max dB", 1, side_level_error_max_db),
     Metric("equal_channels", "equal", 2, equal_channels),
 )
 ALL_METRICS = (*METRICS, *STEREO_METRICS)

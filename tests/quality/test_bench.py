@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,11 @@ from click.testing import CliRunner
 
 from codectool.cli import cli
 from codectool.errors import UsageError
+from codectool.models.registry import MODELS
+from codectool.models.spectral import build
 from codectool.quality import bench
 from codectool.quality.bench import BenchJob, BenchResult
+from tests.small_models import SHAPE, model_of
 
 WITHOUT_UNIT = {"model", "device", "engine", "precision", "threads", "joined_blocks", "levels"}
 
@@ -41,6 +44,17 @@ def test_every_figure_is_there_and_positive(small_weights: Path, started: list[t
     assert all(ms > 0 for split in (result.encode_split_ms, result.decode_split_ms) for ms in split.values())
     without = [command for command in started if str(small_weights) not in command]
     assert without == []  # of processes that time something else
+
+
+def test_a_model_of_two_channels_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = {"sample_rate_hz": 48_000, "channels": 2, "hop_samples": 640}
+    entry = replace(MODELS["base_24khz"], name="small_stereo", **facts)
+    model = model_of(build(replace(SHAPE, **facts)), entry)
+    monkeypatch.setitem(MODELS, entry.name, entry)
+    monkeypatch.setattr(bench, "load", lambda *_: model)
+    result = bench.bench(BenchJob(model=entry.name, duration_s=1, rounds=1, levels=2))
+    assert result.facts["file_encode_times_real_time"] > 0
+    assert all(ms > 0 for ms in result.decode_split_ms.values())
 
 
 def test_the_command_prints_lines_or_json(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,11 @@ def test_two_channels_are_kept_when_asked(monkeypatch, recordings):
     assert scores["b.wav", "uncoded"]["side_level_error_db"] == 40.0  # it is mono
     assert [scores["c.wav", name]["equal_channels"] for name in ("halver", "uncoded")] == [1.0, 1.0]
     assert "the decoded audio is mono, and taken for both channels" in result.stderr
-    assert "equal" not in run(recordings / "music", "--against", "halver").stdout
+    mono, stereo = (
+        run(recordings / "music", "--against", "halver", *asked).stdout for asked in ((), ("--stereo",))
+    )
+    assert "side" not in mono
+    assert "side-to-mid level" in stereo
 
 
 def test_a_pair_in_stereo(monkeypatch, tmp_path):
@@ -132,7 +136,7 @@ def test_a_pair_in_stereo(monkeypatch, tmp_path):
     soundfile.write(tmp_path / "a.wav", np.stack([left, right], axis=1), RATE_HZ, subtype="FLOAT")
     soundfile.write(tmp_path / "b.wav", np.stack([left, left], axis=1), RATE_HZ, subtype="FLOAT")
     lines = run(tmp_path / "a.wav", tmp_path / "b.wav", "--stereo").stdout.splitlines()
-    assert lines[-1].split() == ["max", "dB", "40.0"]
+    assert lines[-1].split() == ["side", "max", "dB", "40.0"]
 
 
 def test_a_codec_failure_is_told_and_the_rest_goes_on(monkeypatch, recordings):
