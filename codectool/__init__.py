@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from codectool.api.codes import Codes as Codes
     from codectool.api.files import CodedFile as CodedFile
     from codectool.api.files import decode_file as decode_file
     from codectool.api.files import encode_file as encode_file
     from codectool.api.files import open as open
     from codectool.api.files import read as read
-    from codectool.api.model import Codes as Codes
     from codectool.api.model import Model as Model
     from codectool.api.model import load as load
     from codectool.api.streams import StreamDecoder as StreamDecoder
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 HOMES = {
+    "codectool.api.codes": ("Codes",),
     "codectool.api.files": ("CodedFile", "decode_file", "encode_file", "open", "read"),
-    "codectool.api.model": ("Codes", "Model", "load"),
+    "codectool.api.model": ("Model", "load"),
     "codectool.api.streams": ("StreamDecoder", "StreamEncoder"),
     "codectool.errors": ("CodecError", "DataError", "FileError", "UsageError", "WeightsError"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -41,12 +41,11 @@ def encode_file(
     Args:
         source: an audio file, in any format that libsndfile reads.
         target: the .ecdc file to write.
-        bitrate: the most bits a second that the codes may take; None for 6 kbps, or the model's nearest.
-        levels: how many levels to code, instead of a bit rate.
+        bitrate, levels: the most bits a second to spend, or how many levels; None for the model's usual.
         model: a name that `codec models` lists.
         weights, device, precision, engine: as for `load`.
         overwrite: whether a target that exists is replaced; otherwise it is an error.
-        keep_channels: whether each channel is coded by itself; otherwise channels are mixed to the model's.
+        keep_channels: whether each channel is coded by itself, and not mixed to the model's.
         tags: tags to write beside the recording's own; an empty text leaves one out.
 
     Returns:
@@ -65,10 +64,7 @@ def encode_file(
             levels=levels,
             rate_bps=bitrate,
             model=model,
-            weights=None if weights is None else Path(weights),
-            device=device,
-            precision=precision,
-            engine=engine,
+            **_how(weights, device, precision, engine),
             overwrite=overwrite,
             keep_channels=keep_channels,
             tags=tags or {},
@@ -117,10 +113,7 @@ def decode_file(
         DecodeJob(
             source=str(source),
             target=str(target),
-            weights=None if weights is None else Path(weights),
-            device=device,
-            precision=precision,
-            engine=engine,
+            **_how(weights, device, precision, engine),
             overwrite=overwrite,
             subtype=subtype,
             strict=strict,
@@ -157,15 +150,18 @@ def read(
     job = DecodeJob(
         source=str(path),
         target="",
-        weights=None if weights is None else Path(weights),
-        device=device,
-        precision=precision,
-        engine=engine,
+        **_how(weights, device, precision, engine),
         strict=strict,
         start_s=start,
         duration_s=duration,
     )
     return decode_part(job)
+
+
+def _how(weights: PathLike | None, device: str, precision: str, engine: str) -> dict[str, Any]:
+    """Return what a job says of how its model is run."""
+    path = None if weights is None else Path(weights)
+    return {"weights": path, "device": device, "precision": precision, "engine": engine}
 
 
 def open(path: PathLike) -> CodedFile:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from codectool.api.arrays import ArrayLike, audio_block, code_array, levels_of, sample_rate_hz
+from codectool.api.codes import joined
 from codectool.api.streams import StreamDecoder, StreamEncoder
 from codectool.audio.mix import to_channels
 from codectool.audio.pcm import Block
@@ -21,19 +21,6 @@ from codectool.models.loading import load as load_model
 from codectool.models.registry import DEFAULT_MODEL
 from codectool.sessions.batching import Clip, encode_clips
 from codectool.sessions.payloads import Payload, payload_decoder, payload_encoder
-
-
-class Codes(np.ndarray):  # of any shape that slicing gives
-    """Codes `[levels, frames]` of a model that codes in segments, with the loudness of each segment.
-
-    Attributes:
-        scales: float32 `[segments]`; each is the factor of its segment's decoded audio.
-    """
-
-    scales: npt.NDArray[np.float32] | None = None
-
-    def __array_finalize__(self, other: Any) -> None:
-        self.scales = getattr(other, "scales", None)
 
 
 def load(
@@ -289,15 +276,3 @@ class Model:
             Payload(codes[:, :, start : start + frames], scale)
             for start, scale in zip(starts, values, strict=True)
         ]
-
-
-def joined(payloads: list[Payload], levels: int) -> npt.NDArray[np.uint16]:
-    """Return the codes `[levels, frames]` of one stream's payloads in a row, with the scales of segments."""
-    pieces = [payload.codes[0] for payload in payloads]
-    scales = [payload.scale for payload in payloads if payload.scale is not None]
-    codes: npt.NDArray[np.uint16] = np.concatenate([np.zeros((levels, 0), np.uint16), *pieces], axis=1)
-    if not scales:
-        return codes
-    scaled: Any = codes.view(Codes)
-    scaled.scales = np.array(scales, np.float32)
-    return scaled  # type: ignore[no-any-return]

@@ -63,15 +63,11 @@ def load(
         WeightsError: the weights are missing, damaged or another model's, or the engine is not installed.
     """
     entry = find(name)
-    if precision not in PRECISIONS:
-        raise UsageError(f"precision {precision!r}: choose from {', '.join(PRECISIONS)}")
-    if engine not in ENGINES:
-        raise UsageError(f"engine {engine!r}: choose from {', '.join(ENGINES)}")
+    for what, given, choices in (("precision", precision, PRECISIONS), ("engine", engine, ENGINES)):
+        if given not in choices:
+            raise UsageError(f"{what} {given!r}: choose from {', '.join(choices)}")
     if entry.engine == "litert":
-        _check_litert(entry, device, precision, engine)
-        from codectool.models.graph_families import load_graphs
-
-        return load_graphs(entry, find_weights(entry, weights))
+        return _load_litert(entry, weights, device, precision, engine)
     if engine == "litert":
         raise UsageError(f"engine litert: does not run {name}")
     if weights is None and not has_graphs(entry):
@@ -90,20 +86,30 @@ def load(
             f"engine onnxruntime: runs {entry.name} only on the CPU, in float32, and with weights that its "
             "graphs were made for; choose engine torch"
         )
+    return _load_torch(entry, path, device, precision)
+
+
+def _load_torch(entry: ModelEntry, path: Path, device: str, precision: str) -> LoadedModel:
     reasons = {f"device {device}": device != "cpu", f"precision {precision}": precision == "bfloat16"}
-    _require_torch(next((reason for reason, applies in reasons.items() if applies), f"{name} with {path}"))
+    which = next((reason for reason, applies in reasons.items() if applies), f"{entry.name} with {path}")
+    _require_torch(which)
     from codectool.models.torch_loading import load_torch
 
     return load_torch(entry, path, device, precision)
 
 
-def _check_litert(entry: ModelEntry, device: str, precision: str, engine: str) -> None:
+def _load_litert(
+    entry: ModelEntry, weights: Path | None, device: str, precision: str, engine: str
+) -> LoadedModel:
     if engine not in ("auto", "litert"):
         raise UsageError(f"engine {engine}: does not run {entry.name}, whose graphs are for litert")
     if device != "cpu" or precision == "bfloat16":
         raise UsageError(f"{entry.name} runs only on the CPU, as its graphs are")
     if find_spec("ai_edge_litert") is None:
         raise WeightsError(f"{entry.name} needs LiteRT: pip install 'codectool[lyra]'")
+    from codectool.models.graph_families import load_graphs
+
+    return load_graphs(entry, find_weights(entry, weights))
 
 
 def _require_torch(what: str) -> None:

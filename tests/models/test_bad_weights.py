@@ -10,7 +10,6 @@ import resource
 import struct
 import zipfile
 from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,57 +19,15 @@ from safetensors.torch import save
 
 from codectool.__main__ import run
 from codectool.errors import CodecError, WeightsError
-from codectool.models import dac, identifying, mimi, qwen3_tts, snac
-from codectool.models.entry import ModelEntry
+from codectool.models import identifying
 from codectool.models.identifying import identify
 from codectool.models.loading import load
 from codectool.models.registry import MODELS, find
 from codectool.models.torch_loading import family_of
 from codectool.models.weights import weights_fingerprint
-from codectool.nn.causal_seanet import Shape
+from tests.models.small_field import SMALL, Tensors, small_entry, tensors_of
 
-SMALL_MIMI = Shape(filters=4, ratios=(2,), dim=16, layers=1, heads=2, expanded=8, window=5)
-SMALL: dict[str, Any] = {
-    "mimi": mimi.Config(**vars(SMALL_MIMI), levels=3, codebook_size=8, codebook_dim=4),
-    "qwen3_tts_12hz": qwen3_tts.Config(
-        levels=3,
-        codebook_size=8,
-        codebook_dim=4,
-        encoder=SMALL_MIMI,
-        latent_dim=6,
-        width=8,
-        layers=1,
-        heads=2,
-        head_dim=4,
-        expanded=8,
-        window=4,
-        convnext_strides=(2,),
-        decoder_width=8,
-        decoder_strides=(2,),
-    ),
-    "dac_44khz": dac.Config(
-        levels=3, codebook_size=8, latent_dim=6, encoder_width=4, decoder_width=8, strides=(3,)
-    ),
-    "snac_24khz": snac.Config(
-        rows_per_codebook=(1, 2), codebook_size=8, encoder_width=4, decoder_width=8, strides=(2,)
-    ),
-}
 GIB = 1 << 30
-Tensors = dict[str, torch.Tensor]
-
-
-def small_entry(name: str) -> ModelEntry:
-    """Return the entry of a model with a small shape."""
-    config = SMALL[name]
-    return replace(
-        find(name),
-        sample_rate_hz=config.sample_rate_hz,
-        hop_samples=config.hop_samples,
-        levels=config.levels,
-        codebook_size=config.codebook_size,
-        rows_per_codebook=getattr(config, "rows_per_codebook", ()),
-        config={field.name: getattr(config, field.name) for field in fields(config)},
-    )
 
 
 @pytest.fixture(params=SMALL)
@@ -81,16 +38,6 @@ def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     # Building all others, to see whether a file is theirs, would take seconds.
     monkeypatch.setattr(identifying, "known_models", lambda: [find(model) for model in SMALL])
     return str(request.param)
-
-
-def tensors_of(name: str) -> Tensors:
-    """Return random weights of a model, under our names."""
-    entry = find(name)
-    family = family_of(entry)
-    torch.manual_seed(0)
-    codec: Any = family.build(family.config(**entry.config))
-    state: Tensors = codec.state_dict()
-    return {key: torch.randn(value.shape) for key, value in state.items()}
 
 
 def is_refused(name: str, path: Path) -> str:
