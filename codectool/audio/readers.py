@@ -23,7 +23,8 @@ BLOCK_VALUES_MAX = 1 << 20  # samples times channels: 4 MiB, however many channe
 # Float files scaled as 16-bit integers exist; anything louder is damage, and would overflow further on.
 LOUDEST = 2.0**16
 LOUD = 1.12  # a decibel over full scale: MP3 and Vorbis reach beyond it by nature, but by less
-NOT_AUDIO = "is not audio of a known format; convert it to WAV or FLAC, or use `raw` if it is headerless PCM"
+RAW_HINT = ", or use `raw` if it is headerless PCM"
+NOT_AUDIO = f"is not audio of a known format; convert it to WAV or FLAC{RAW_HINT}"
 FRAMES_UNKNOWN = (1 << 63) - 1  # libsndfile's way to say so
 PIPE_BLOCKS_PER_S = 300  # a pipe's block waits for 3.3 ms of audio, a quarter of a hop: no packet waits
 

@@ -20,10 +20,21 @@ def show_tokens(source: str, as_json: bool) -> None:
         return
     for name, value in facts.items():
         if name != "use":
-            show(f"{name.replace('_', ' '):24} {value}")
+            show(f"{name.replace('_', ' '):24} {_shown(name, value)}")
     show(f"{'level':>5} {'codes':>7} {'perplexity':>11} {'dead codes':>11}")
     for level, use in enumerate(facts["use"]):
         show(f"{level:5} {use['codes']:7} {use['perplexity']:11.2f} {use['dead_codes']:11}")
+
+
+def _shown(name: str, value: Any) -> str:
+    """Return a fact as people write it."""
+    if value is None:
+        return "none"
+    if name == "frame_rate":
+        return "/".join(map(str, value))
+    if name == "codebook_sizes" and len(set(value)) == 1:
+        return f"{len(value)} of {value[0]}"
+    return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def verify_token_set(source: str, as_json: bool, quiet: bool) -> int:

@@ -179,16 +179,21 @@ def _shown(target: str, quiet: bool, lines: Any) -> Iterator[Tell]:
 
 def _summary(target: str, totals: Totals, part: tuple[int, int]) -> str:
     parts = [
-        f"{target}: {totals.items} recordings, {totals.duration_s / 3600:.3f} hours, {totals.frames} frames",
-        f"{totals.shards} shards",
+        f"{target}: {_counted(totals.items, 'recording')}, {totals.duration_s / 3600:.3f} hours, "
+        f"{_counted(totals.frames, 'frame')}",
+        _counted(totals.shards, "shard"),
     ]
     if totals.skipped:
         parts.append(f"{totals.skipped} of them there already")
     if totals.failed:
-        parts.append(f"{totals.failed} recordings failed")
+        parts.append(f"{_counted(totals.failed, 'recording')} failed")
     if not totals.complete:
         parts.append(f"this was part {part[0]}/{part[1]}, others are missing yet")
     return ", ".join(parts)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _check(job: Any, count: int) -> int:
@@ -196,5 +201,6 @@ def _check(job: Any, count: int) -> int:
     from codectool.tokens.checking import check
 
     result = check(job, count)
-    show(f"{result.items} recordings alone: {result.differing_codes} of {result.codes} codes differ")
+    alone = f"{_counted(result.items, 'recording')} alone"
+    show(f"{alone}: {result.differing_codes} of {result.codes} codes differ")
     return result.differing_codes

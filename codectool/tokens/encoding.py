@@ -11,6 +11,7 @@ from itertools import chain
 import numpy as np
 
 from codectool import __version__
+from codectool.audio.readers import RAW_HINT
 from codectool.audio.source import AudioSource
 from codectool.container import codes_and_scales_of, open_reader
 from codectool.errors import CodecError, DataError, FileError
@@ -180,4 +181,4 @@ def _reason(given: Input, error: Exception) -> str:
         text = error.strerror or text
     for path in (given.place.path, given.place.name):
         text = text.replace(f"{path}: ", "").replace(path, given.key) if path else text
-    return text.removeprefix(f"{given.key}: ")
+    return text.removeprefix(f"{given.key}: ").removesuffix(RAW_HINT)  # data sets have no raw input
