@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from benchmarks.machine import write_table
-from codectool.engines.torch_engine import inference, part_for
+from codectool.engines.torch_engine import inference, stages_of
 from codectool.models.loading import load
 from codectool.models.registry import ModelEntry, find
 from codectool.models.torch_loading import family_of
@@ -63,7 +63,7 @@ def random_codec(entry: ModelEntry, device: str) -> Any:
 
 def torch_encode(codec: Any, levels: int, block_samples: int, device: str) -> Encode:
     """Return what encodes by PyTorch, block by block, to latents and codes."""
-    part = part_for(codec, levels)
+    part = next(part for most, part in stages_of(codec) if levels <= (most or levels))
 
     def encode(audio: Any) -> list[Any]:
         audio = torch.from_numpy(audio).to(device).transpose(1, 2)
