@@ -68,14 +68,18 @@ def _fits(clip: Clip, longest: Clip, count: int) -> bool:
     return (
         clip.model is longest.model
         and clip.levels == longest.levels
-        and _keeps_bits(clip.model, clip.levels)
+        and shares_passes(clip.model, clip.levels)
         and (count + 1) * longest.frames <= clip.model.entry.frames_in(JOINED_S)
         and clip.frames >= (1 - PADDED_SHARE) * longest.frames > 0
     )
 
 
-def _keeps_bits(model: LoadedModel, levels: int) -> bool:
-    """Whether streams side by side, the shorter filled up with silence, get the codes of each alone."""
+def shares_passes(model: LoadedModel, levels: int) -> bool:
+    """Return whether clips may share a pass, in which each gets the codes that it has alone.
+
+    That goes for shorter ones too, which are filled up with silence: a model that only looks back codes them
+    before it.
+    """
     encoder = model.encoder
     ends_as_silence = not (encoder.first_push_samples or encoder.look_ahead_samples)
     return levels in model.joined_levels and ends_as_silence and model.entry.streams

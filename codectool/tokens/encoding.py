@@ -18,7 +18,7 @@ from codectool.errors import CodecError, DataError, FileError
 from codectool.models.loaded import LoadedModel
 from codectool.pipeline.encoding import encode_pieces
 from codectool.pipeline.reading import Piece, pieces_of
-from codectool.sessions.batching import Clip, encode_clips
+from codectool.sessions.batching import Clip, encode_clips, shares_passes
 from codectool.sessions.payloads import payload_encoder
 from codectool.tokens.items import Input
 from codectool.tokens.layouts import Codes
@@ -60,6 +60,7 @@ def encode_inputs(
     inputs: Iterable[Input], model: LoadedModel, description: Description
 ) -> Iterator[Record | tuple[Input, str]]:
     """Yield the record of each input, in their order; for an input that failed, the input and the reason."""
+    clips_max = WINDOW_CLIPS if shares_passes(model, description.levels) else 1
     window: list[Waiting] = []
     window_s = 0.0
     for given in inputs:
@@ -67,7 +68,7 @@ def encode_inputs(
         window.append(waiting)
         if waiting.clip is not None:
             window_s += waiting.clip.audio.shape[1] / model.entry.sample_rate_hz
-        if len(window) == WINDOW_CLIPS or window_s >= WINDOW_S:
+        if len(window) == clips_max or window_s >= WINDOW_S:
             yield from _completed(window)
             window, window_s = [], 0.0
     yield from _completed(window)
