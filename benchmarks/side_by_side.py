@@ -50,7 +50,8 @@ CASES = {
 def random_codec(entry: ModelEntry, device: str) -> Any:
     """Return a codec with random weights and codebooks."""
     family = family_of(entry)
-    codec = family.build(family.config(**entry.config)).eval().requires_grad_(False)
+    codec: Any = family.build(family.config(**entry.config))
+    codec.eval().requires_grad_(False)
     fill(codec)
     for name, tensor in codec.state_dict().items():
         if "codebook" in name and tensor.is_floating_point():
@@ -105,7 +106,8 @@ def encode_of(entry: ModelEntry, engine: str, levels: int, block_samples: int, d
     if engine == "onnxruntime":
         return onnx_encode(entry.name, levels, block_samples)
     if entry.name == "base_24khz":
-        codec = load(entry.name, device=device, engine="torch").encoder.codec  # type: ignore[attr-defined]
+        encoder: Any = load(entry.name, device=device, engine="torch").encoder
+        codec = encoder.codec
     else:
         codec = random_codec(entry, device)
     if entry.segment_samples is not None:
@@ -154,7 +156,9 @@ def main() -> None:
     parser.add_argument("--remark", default="", help="on the state of the machine, for the table")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    table = [["model", "engine", "levels", "streams", "alone", "together", "gain", "same_bits"]]
+    table: list[list[object]] = [
+        ["model", "engine", "levels", "streams", "alone", "together", "gain", "same_bits"]
+    ]
     print(*table[0], sep=", ", flush=True)
     with inference():
         for way in arguments.ways or CASES:
