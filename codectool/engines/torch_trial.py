@@ -42,13 +42,23 @@ def joined_levels(codec: Codec, levels: int, channels: int) -> frozenset[int]:
     return frozenset(joined)
 
 
+def may_join(codec: Codec) -> bool:
+    """Return whether there are levels of which only a trial can tell: it needs both halves of the codec."""
+    return any(_is_for_trial(part) for _, part in stages_of(codec))
+
+
+def _is_for_trial(codec: Codec) -> bool:
+    halves = codec.encoder, codec.decoder
+    if any(half.receptive_field is None or half.look_ahead for half in halves):
+        return False
+    return bool(_residual_quantizers(codec))
+
+
 def _joins(codec: Codec, channels: int) -> bool:
     encoder, decoder = codec.encoder, codec.decoder
+    if not _is_for_trial(codec):
+        return False
     searches = _residual_quantizers(codec)
-    if not searches or encoder.receptive_field is None or decoder.receptive_field is None:
-        return False
-    if encoder.look_ahead or decoder.look_ahead:
-        return False
     noise = torch.Generator().manual_seed(0)
     device, dims = searches[0].codebooks.device, [search.codebooks.shape[2] for search in searches]
     audio = torch.randn(1, int(CUTS[-1] / encoder.ratio), channels, generator=noise).to(device) * 0.1

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar
 
 from codectool.errors import UsageError, WeightsError
 from codectool.models.loaded import LoadedModel
@@ -26,17 +27,19 @@ class RunsModel:
         device: `cpu`, or a device that PyTorch knows, such as `cuda`.
         precision: the type of large products: `auto`, `float32` or `bfloat16`.
         engine: what runs the network: `auto`, `onnxruntime`, `torch` or `litert`.
+        half: the only half of the model that such a job uses, None if it uses both.
     """
 
+    half: ClassVar[str | None] = None
     weights: Path | None = None
     device: str = "cpu"
     precision: str = "auto"
     engine: str = "auto"
 
     @property
-    def how(self) -> tuple[Path | None, str, str, str]:
+    def how(self) -> tuple[Path | None, str, str, str, str | None]:
         """The arguments of `load` behind the model's name."""
-        return self.weights, self.device, self.precision, self.engine
+        return self.weights, self.device, self.precision, self.engine, self.half
 
 
 def load(
@@ -45,6 +48,7 @@ def load(
     device: str = "cpu",
     precision: str = "auto",
     engine: str = "auto",
+    half: str | None = None,
 ) -> LoadedModel:
     """Return the model of that name with its weights, ready to run and read-only.
 
@@ -57,6 +61,7 @@ def load(
             bears it and the processor has units for it, else float32.
         engine: `auto` is LiteRT for models published as its graphs, ONNX Runtime for models that have graphs,
             on the CPU and in float32, and PyTorch for all others.
+        half: `encoder` or `decoder`, if the other one will not be used: it may then be left out of memory.
 
     Raises:
         UsageError: the name, precision, engine or device does not exist here, or they do not go together.
@@ -95,7 +100,7 @@ def _load_torch(entry: ModelEntry, path: Path, device: str, precision: str) -> L
     _require_torch(which)
     from codectool.models.torch_loading import load_torch
 
-    return load_torch(entry, path, device, precision)
+    return load_torch(entry, path, device, precision, half)
 
 
 def _load_litert(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from codectool.engines.torch_engine import TorchDecoder, TorchEncoder, TorchSegments, on_threads
-from codectool.engines.torch_trial import joined_levels
+from codectool.engines.torch_trial import joined_levels, may_join
 from codectool.errors import UsageError, WeightsError
 from codectool.models.checkpoints import (
     as_float32,
@@ -29,11 +29,17 @@ from codectool.nn.linear import fast_bfloat16, pack
 
 
 @on_threads(1)  # the work is short, and threads would take longer to start
-def load_torch(entry: ModelEntry, path: Path, device: str, precision: str) -> LoadedModel:
+def load_torch(
+    entry: ModelEntry, path: Path, device: str, precision: str, half: str | None = None
+) -> LoadedModel:
     """Build a model with the weights in a file; the errors are those of `models.loading.load`."""
     family = family_of(entry)
     codec = build_with_weights(entry, family, path)
     fingerprint = fingerprint_of_state(codec.state_dict())
+    segmental = entry.segment_samples is not None
+    joins = not segmental and may_join(codec)
+    if half is not None and not (segmental or joins):  # a trial runs both
+        _let_go(codec.decoder if half == "encoder" else codec.encoder)
     where = _move(codec, device)
     product_type = torch.float32
     if where.type == "cpu":
@@ -41,14 +47,13 @@ def load_torch(entry: ModelEntry, path: Path, device: str, precision: str) -> Lo
         pack(codec, product_type, release=True)
     elif precision == "bfloat16":
         raise UsageError(f"precision bfloat16 is for the CPU, not for {device}")
-    segmental = entry.segment_samples is not None
     return LoadedModel(
         entry=entry,
         encoder=TorchEncoder(codec, where, entry.channels, entry.hop_samples),
         decoder=TorchDecoder(codec, where, entry.channels, entry.hop_samples),
         identify=lambda: fingerprint,
         weights_path=path,
-        joined_levels=frozenset() if segmental else joined_levels(codec, entry.levels, entry.channels),
+        joined_levels=joined_levels(codec, entry.levels, entry.channels) if joins else frozenset(),
         segments=TorchSegments(codec, where) if segmental else None,
         precision=str(product_type).removeprefix("torch."),
     )
@@ -117,6 +122,12 @@ def own_tensors(family: Family, tensors: dict[str, Tensor], path: Path) -> dict[
         return family.published(tensors)
     except ValueError as error:
         raise WeightsError(f"{path}: {error}") from error
+
+
+def _let_go(half: torch.nn.Module) -> None:
+    """Free the memory of layers that will not be used; what they declared stays."""
+    for name, _ in list(half.named_children()):
+        delattr(half, name)
 
 
 def _move(codec: Any, device: str) -> torch.device:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from codectool.nn.layer import Layer, State
 
 SMALLEST = 1e-9  # added to the divisor by the published code of DAC
-PIECE = 1 << 15  # numbers at once
+PIECE = 1 << 17  # numbers at once
 
 
 class Snake(Layer):

@@ -13,9 +13,9 @@ from torch import Tensor
 from codectool.nn.linear import PackedLinear
 
 MADE = 3  # outputs of four products
-NARROWEST = 64  # numbers in a row, below which the sums cost more than they save
+NARROWEST = 192  # numbers in a row, below which the sums cost as much as they save
 LARGEST = 1 << 20  # numbers in a tap, above which its memory, twice the kernel's, is not worth the time
-TILE_BYTES = 2 << 20  # of sums and products at once: what a processor's caches hold
+TILE_BYTES = 8 << 20  # of sums and products at once: a product of few rows takes as long to begin
 
 
 class TwoTaps:

@@ -180,12 +180,14 @@ class ZeroPaddedTransposed(Layer, Packable):
         if self.convolution.groups > 1:
             return
         # The kernel's first stride belongs to a step's own input, the second to the one before.
-        own, before = (tap.permute(2, 1, 0).flatten(0, 1) for tap in self.convolution.weight.chunk(2, dim=2))
+        inputs, outputs = self.convolution.weight.shape[:2]
         bias = _bias(self.convolution).repeat(self.stride)
-        if suits_two_taps(own.shape[1], len(own)):
-            self._product = TwoTaps(before, own, bias)
+        taps = self.convolution.weight.view(inputs, outputs, 2, self.stride).flip(2)  # before, own
+        matrix = taps.permute(3, 1, 2, 0).reshape(-1, 2 * inputs)
+        if suits_two_taps(inputs, len(matrix)):
+            self._product = TwoTaps(*matrix.chunk(2, dim=1), bias)
         else:
-            self._product = PackedLinear(torch.cat((before, own), dim=1), bias)
+            self._product = PackedLinear(matrix, bias)
 
     def packed_parameters(self) -> Iterable[Tensor]:
         return () if self._product is None else (self.convolution.weight,)

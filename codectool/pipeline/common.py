@@ -16,8 +16,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Progress = Callable[[float], None]  # called with the seconds of audio done so far
 Loader = Callable[
-    [str, Path | None, str, str, str], LoadedModel
-]  # from a model's name, weights, device, precision, engine
+    [str, Path | None, str, str, str, str | None], LoadedModel
+]  # from a model's name, weights, device, precision, engine, half
 
 RUN_S = 16.0  # audio a thread is given at once: a second of it is computed twice, more would take more memory
 

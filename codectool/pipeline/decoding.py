@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 
@@ -50,6 +50,7 @@ class DecodeJob(RunsModel):
         start_s, duration_s: ask for a part only; without a duration, for all from there on.
     """
 
+    half: ClassVar[str | None] = "decoder"
     source: str
     target: str
     model: str | None = None

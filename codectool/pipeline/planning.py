@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from codectool.audio.pcm import RawFormat
 from codectool.container import Header, HeaderV0
@@ -31,6 +32,7 @@ class EncodeJob(RunsModel):
         container: `v1`, or `v0` for EnCodec's own, entropy-coded if there is a `language_model`.
     """
 
+    half: ClassVar[str | None] = "encoder"
     source: str
     target: str
     levels: int | None = None

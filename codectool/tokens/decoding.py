@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from codectool.audio.sink import open_sink
 from codectool.audio.source import open_source
@@ -25,6 +26,7 @@ from codectool.tokens.tar_formats import member_name
 class DecodeTokensJob(RunsModel):
     """A shard, or a folder of shards, and the folder of audio files to make of it, with their suffix."""
 
+    half: ClassVar[str | None] = "decoder"
     source: str
     target: str
     suffix: str = ".wav"

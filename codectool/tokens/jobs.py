@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from codectool.errors import UsageError
 from codectool.models.loading import RunsModel
@@ -35,6 +36,7 @@ class TokenizeJob(RunsModel):
         keep_paths: pass the paths of inputs through.
     """
 
+    half: ClassVar[str | None] = "encoder"
     source: str
     target: str
     form: str = DEFAULT_FORMAT

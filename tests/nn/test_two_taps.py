@@ -11,11 +11,11 @@ from codectool.nn.linear import pack
 from codectool.nn.two_taps import LARGEST, NARROWEST, TwoTaps, suits
 from codectool.nn.zero_padded import ZeroPaddedConvolution, ZeroPaddedTransposed
 
-INPUTS, OUTPUTS = 64, 70
+INPUTS, OUTPUTS = 192, 200
 
 
 def test_it_gives_what_taps_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codectool.nn.two_taps.TILE_BYTES", 1 << 14)  # several tiles
+    monkeypatch.setattr("codectool.nn.two_taps.TILE_BYTES", 1 << 16)  # several tiles
     torch.manual_seed(0)
     first, second = torch.randn(2, OUTPUTS, INPUTS) / INPUTS**0.5
     bias = torch.randn(OUTPUTS)
@@ -38,16 +38,16 @@ def test_only_what_gains_by_it_is_computed_so() -> None:
 @pytest.mark.parametrize(
     "layer",
     [
-        ZeroPaddedConvolution(32, OUTPUTS, 8, 4, look_ahead=2),
-        ZeroPaddedConvolution(32, OUTPUTS, 10, 5),
-        ZeroPaddedTransposed(INPUTS, 32, 4, shift=2),
-        ZeroPaddedTransposed(INPUTS, 32, 5),
+        ZeroPaddedConvolution(50, OUTPUTS, 8, 4, look_ahead=2),
+        ZeroPaddedConvolution(50, OUTPUTS, 10, 5),
+        ZeroPaddedTransposed(INPUTS, 50, 4, shift=2),
+        ZeroPaddedTransposed(INPUTS, 50, 5),
     ],
     ids=["ahead_down", "down", "ahead_up", "up"],
 )
 def test_packed_strides_are_as_plain_ones_in_any_pieces(layer: Layer) -> None:
     torch.manual_seed(0)
-    x = torch.randn(2, 203, 32 if isinstance(layer, ZeroPaddedConvolution) else INPUTS)
+    x = torch.randn(2, 203, 50 if isinstance(layer, ZeroPaddedConvolution) else INPUTS)
     expected = layer.requires_grad_(False)(x)
     pack(layer, torch.float32, release=True)
     torch.testing.assert_close(layer(x), expected, atol=1e-5, rtol=1e-5)
