@@ -26,7 +26,7 @@ import soundfile
 from benchmarks.machine import description
 from codectool.models.registry import find
 
-MODELS = ("mimi", "dac_44khz", "dac_24khz", "snac_24khz", "snac_44khz")
+MODELS = ("mimi", "qwen3_tts_12hz", "dac_44khz", "dac_24khz", "snac_24khz", "snac_44khz")
 PART_S = 0.5
 TOLERANCE = 1e-4  # between a part decoded alone and the whole
 MIB = 1 << 20

@@ -27,7 +27,7 @@ from codectool.container.fit import decoded_samples, misfit
 from codectool.errors import DataError, FileError, UsageError, WeightsError
 from codectool.files.inputs import open_input, refuse_same
 from codectool.files.outputs import open_output
-from codectool.models.registry import ModelEntry, find
+from codectool.models.registry import ModelEntry, find, is_known
 from codectool.models.search import find_weights
 from codectool.models.weights import weights_fingerprint
 
@@ -122,6 +122,9 @@ def _named_arrays(
         arrays["fingerprint"] = np.array(header.fingerprint.hex())
     arrays["total_samples"] = np.array(reader.total_samples)
     arrays["frame_rate_hz"] = np.array(header.model_rate_hz / header.hop_samples)  # for people; derived
+    named = find(header.model).codebook_names if is_known(header.model) else {}
+    if named:  # for people, too
+        arrays["codebook_names"] = np.array([[str(number), name] for number, name in named.items()])
     if reader.tags:
         arrays["tags"] = np.array([[name, text] for name, text in sorted(reader.tags.items())])
     if header.scaled:

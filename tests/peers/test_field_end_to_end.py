@@ -14,12 +14,15 @@ import torch
 
 from codectool.__main__ import run
 from codectool.models.entry import ModelEntry
+from codectool.models.loading import load
 from codectool.models.registry import MODELS, find
 from codectool.models.search import WEIGHTS_VARIABLE
 
 from .test_dac import ODD, descript_dac
 from .test_mimi import SMALL as MIMI
 from .test_mimi import random_moshi, transformers_mimi
+from .test_qwen3_tts import SMALL as QWEN3_TTS
+from .test_qwen3_tts import random_published
 from .test_snac import ATTENDING, PLAIN, random_snac
 
 Save = Callable[[Path], Path]
@@ -44,6 +47,13 @@ def save_dac(folder: Path) -> Path:
     return folder / "w.pth"
 
 
+def save_qwen3_tts(folder: Path) -> Path:
+    from safetensors.torch import save_file
+
+    save_file(random_published().tensors(folder), folder / "q.st")
+    return folder / "q.st"
+
+
 def save_snac(config: Any) -> Save:
     def save(folder: Path) -> Path:
         torch.save(random_snac(config).state_dict(), folder / "pytorch_model.bin")
@@ -56,6 +66,7 @@ CASES: dict[str, tuple[str, Any, Save]] = {
     "mimi of moshi": ("mimi", MIMI, save_moshi),
     "mimi of transformers": ("mimi", MIMI, save_transformers_mimi),
     "dac": ("dac_24khz", ODD, save_dac),
+    "qwen3_tts": ("qwen3_tts_12hz", QWEN3_TTS, save_qwen3_tts),
     "snac": ("snac_24khz", PLAIN, save_snac(PLAIN)),
     "snac with attention": ("snac_44khz", ATTENDING, save_snac(ATTENDING)),
 }
@@ -119,4 +130,17 @@ def test_import_encode_pipe_seek_trim_tokens_decode(
     call("tokens", "-q", folder / "file.ecdc", folder / "tokens.npz")
     with np.load(folder / "tokens.npz") as tokens:
         codes = tokens["codes"]
+        named = dict(tokens["codebook_names"]) if "codebook_names" in tokens else {}
     assert codes.shape[-2] == entry.levels
+    assert named == ({"0": "semantic"} if name in ("mimi", "qwen3_tts_12hz") else {})
+
+
+def test_a_half_alone_is_what_it_is_beside_the_other(name: str) -> None:
+    whole, encoder, decoder = load(name), load(name, half="encoder"), load(name, half="decoder")
+    audio = np.random.default_rng(0).normal(0, 0.1, (1, 1, whole.entry.sample_rate_hz)).astype(np.float32)
+    codes = whole.encoder.finish(audio, None, whole.entry.levels)
+    np.testing.assert_array_equal(encoder.encoder.finish(audio, None, whole.entry.levels), codes)
+    np.testing.assert_array_equal(decoder.decoder.finish(codes, None), whole.decoder.finish(codes, None))
+    assert not list(encoder.decoder.codec.decoder.parameters())
+    assert not list(decoder.encoder.codec.encoder.parameters())
+    assert encoder.fingerprint == decoder.fingerprint == whole.fingerprint

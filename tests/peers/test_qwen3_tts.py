@@ -42,7 +42,7 @@ SMALL = Config(
     decoder_width=32,
     decoder_strides=(3,),
 )
-MORE_LEVELS = 6  # that the encoder has than are used
+MORE_LEVELS = 2  # that the encoder has, of which no use is made
 
 
 @functools.cache
@@ -87,33 +87,33 @@ def window_mask(config: Any, input_embeds: Tensor, **_: Any) -> Tensor:
 class Published(nn.Module):
     """The two published halves."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        module, config = published_module(), SMALL
+        module, encoder = published_module(), config.encoder
         configs = sys.modules["qwen_tts.core.tokenizer_12hz.configuration_qwen3_tts_tokenizer_v2"]
         self.encoder = transformers.MimiModel(
             transformers.MimiConfig(
-                num_filters=ENCODER.filters,
-                upsampling_ratios=list(ENCODER.ratios),
-                hidden_size=ENCODER.dim,
-                num_hidden_layers=ENCODER.layers,
-                num_attention_heads=ENCODER.heads,
-                num_key_value_heads=ENCODER.heads,
-                head_dim=ENCODER.dim // ENCODER.heads,
-                intermediate_size=ENCODER.expanded,
-                sliding_window=ENCODER.window,
-                num_quantizers=MORE_LEVELS,
+                num_filters=encoder.filters,
+                upsampling_ratios=list(encoder.ratios),
+                hidden_size=encoder.dim,
+                num_hidden_layers=encoder.layers,
+                num_attention_heads=encoder.heads,
+                num_key_value_heads=encoder.heads,
+                head_dim=encoder.dim // encoder.heads,
+                intermediate_size=encoder.expanded,
+                sliding_window=encoder.window,
+                num_quantizers=config.levels + MORE_LEVELS,
                 codebook_size=config.codebook_size,
                 codebook_dim=config.codebook_dim,
                 vector_quantization_hidden_dimension=config.codebook_dim,
                 frame_rate=config.sample_rate_hz / config.hop_samples,
-                upsample_groups=ENCODER.dim,
+                upsample_groups=encoder.dim,
             )
         )
         self.decoder = module.Qwen3TTSTokenizerV2Decoder(
             configs.Qwen3TTSTokenizerV2DecoderConfig(
                 codebook_size=config.codebook_size,
-                codebook_dim=ENCODER.dim,
+                codebook_dim=encoder.dim,
                 latent_dim=config.latent_dim,
                 hidden_size=config.width,
                 num_attention_heads=config.heads,
@@ -142,9 +142,13 @@ class Published(nn.Module):
 
 @pytest.fixture
 def published() -> Published:
-    """The published networks with random weights."""
+    return random_published()
+
+
+def random_published(config: Config = SMALL) -> Published:
+    """Return the published networks with random weights."""
     torch.manual_seed(0)
-    model = Published().eval()
+    model = Published(config).eval()
     fill(model, gain=0.6)
     for name, parameter in model.named_parameters():
         if name.endswith((".scale", ".gamma")):
@@ -153,9 +157,9 @@ def published() -> Published:
             nn.init.normal_(parameter, std=0.3)
     for name, module in model.named_modules():
         if hasattr(module, "cluster_usage"):
-            (book,) = draw_codebooks(torch.randn(99, SMALL.codebook_dim), [SMALL.codebook_size])
+            (book,) = draw_codebooks(torch.randn(99, config.codebook_dim), [config.codebook_size])
             level = int(name.split("layers.")[1].split(".")[0])
-            usage = torch.rand(SMALL.codebook_size) + 0.5
+            usage = torch.rand(config.codebook_size) + 0.5
             total = getattr(module, "embed_sum", getattr(module, "embedding_sum", None))
             module.cluster_usage.data.copy_(usage)
             total.data.copy_(0.7**level * book * usage[:, None])
