@@ -42,8 +42,9 @@ def tokens(
 
     .npz says all that an .ecdc file needs, in the keys codes, model, fingerprint, model_rate_hz, hop_samples,
     bits_per_code, original_rate_hz, original_channels, frames_per_packet and total_samples, and where there
-    are any, scales and tags; codebook_names names those that mean something. --model gives what is missing, so codes from elsewhere, as [levels, frames] or
-    [1, levels, frames], become a file: codec tokens --model encodec_24khz codes.npy out.ecdc
+    are any, scales and tags; codebook_names says which codebooks mean something. --model gives what is
+    missing, so codes from elsewhere, as [levels, frames] or [1, levels, frames], become a file: codec tokens
+    --model encodec_24khz codes.npy out.ecdc
     """
     source, target = pair_operands(names, output, force)
     if as_json and target == "-":
