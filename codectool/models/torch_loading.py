@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from codectool.engines.torch_engine import TorchDecoder, TorchEncoder, TorchSegments, on_threads
+from codectool.engines.torch_engine import StagedCodec, TorchDecoder, TorchEncoder, TorchSegments, on_threads
 from codectool.engines.torch_trial import joined_levels, may_join
 from codectool.errors import UsageError, WeightsError
 from codectool.models.checkpoints import (
@@ -38,7 +38,7 @@ def load_torch(
     fingerprint = fingerprint_of_state(codec.state_dict())
     segmental = entry.segment_samples is not None
     joins = not segmental and may_join(codec)
-    if half is not None and not (segmental or joins):  # a trial runs both
+    if half is not None and not (segmental or joins or isinstance(codec, StagedCodec)):  # a trial runs both
         _let_go(codec.decoder if half == "encoder" else codec.encoder)
     where = _move(codec, device)
     product_type = torch.float32
