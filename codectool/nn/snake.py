@@ -43,7 +43,7 @@ def _snake(x: Tensor, rate: Tensor, divisor: Tensor) -> Tensor:
         return torch.addcmul(x, (x * rate).sin().square(), factor)
     # The four passes over a piece find it in the processor's cache.
     y, steps = torch.empty_like(x), max(1, PIECE // (len(x) * x.shape[2]))
-    for given, made in zip(x.split(steps, dim=1), y.split(steps, dim=1), strict=True):
+    for given, made in zip(torch.split(x, steps, dim=1), torch.split(y, steps, dim=1), strict=True):
         torch.mul(given, rate, out=made).sin_().square_()
         torch.addcmul(given, made, factor, out=made)
     return y

@@ -185,7 +185,8 @@ class ZeroPaddedTransposed(Layer, Packable):
         taps = self.convolution.weight.view(inputs, outputs, 2, self.stride).flip(2)  # before, own
         matrix = taps.permute(3, 1, 2, 0).reshape(-1, 2 * inputs)
         if suits_two_taps(inputs, len(matrix)):
-            self._product = TwoTaps(*matrix.chunk(2, dim=1), bias)
+            before, own = matrix.chunk(2, dim=1)
+            self._product = TwoTaps(before, own, bias)
         else:
             self._product = PackedLinear(matrix, bias)
 

@@ -16,5 +16,5 @@ def test_first_levels_of_earlier_weights_are_taken(small_model: LoadedModel) -> 
     assert released.decodes(EARLIER, 16)
     assert not released.decodes(EARLIER, 17)
     assert not released.decodes(bytes(8), 1)
-    other = replace(released, fingerprint=bytes(8))  # weights of somebody's own
+    other = replace(released, identify=lambda: bytes(8))  # weights of somebody's own
     assert not other.decodes(EARLIER, 1)
