@@ -91,10 +91,10 @@ def load(
             f"engine onnxruntime: runs {entry.name} only on the CPU, in float32, and with weights that its "
             "graphs were made for; choose engine torch"
         )
-    return _load_torch(entry, path, device, precision)
+    return _load_torch(entry, path, device, precision, half)
 
 
-def _load_torch(entry: ModelEntry, path: Path, device: str, precision: str) -> LoadedModel:
+def _load_torch(entry: ModelEntry, path: Path, device: str, precision: str, half: str | None) -> LoadedModel:
     reasons = {f"device {device}": device != "cpu", f"precision {precision}": precision == "bfloat16"}
     which = next((reason for reason, applies in reasons.items() if applies), f"{entry.name} with {path}")
     _require_torch(which)
