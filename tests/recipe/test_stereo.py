@@ -12,7 +12,7 @@ import soxr
 import torch
 
 from codectool.models.spectral import Config, SpectralCodec, build
-from weights.recipe import train, widen
+from weights.recipe import balance, train, widen
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import KIND_SHARES, Corpus, decode_corpus
 from weights.recipe.export import load_codec
@@ -137,3 +137,20 @@ def test_training_of_two_channels_runs_and_exports(
         decoded = decode(codec, encode(codec, audio), 9600)
     assert decoded.shape == (1, 2, 9600)
     assert torch.isfinite(decoded).all()
+
+
+@torch.no_grad()
+def test_a_side_that_is_too_faint_is_made_louder(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(balance, "SEGMENTS", 8)
+    torch.manual_seed(0)
+    codec = build(replace(WIDE, codebook_size=8))
+    codec.quantizer.set_codebooks(torch.randn_like(codec.quantizer.codebooks))
+    corpus = Corpus(cache)
+    side = codec.decoder.parts[-4].module.bias.view(2, 2, -1)[1, 0]
+    before = balance.lacking(codec, corpus)
+    side -= 1
+    fainter = balance.lacking(codec, corpus)
+    assert (fainter >= before - 1e-3).all()
+    assert fainter.mean() > before.mean()
+    side += fainter
+    assert balance.lacking(codec, corpus).abs().mean() < fainter.abs().mean()

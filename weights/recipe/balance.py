@@ -1,8 +1,8 @@
 """Make the side of a stereo model as loud as it should be: `python -m weights.recipe.balance IN OUT`.
 
-A network that cannot know all of a side paints it fainter than it is, its low bands most of all. The last map's
-biases for its log magnitudes get what they lack on the mean over training audio coded with 16 levels, where
-the side can be heard: a correction of each bin, the same for all sounds.
+A network that cannot know all of a side paints it fainter than it is, its low bands most of all. So the last
+map's biases for its log magnitudes get what they lack on the mean over training audio coded with 16 levels,
+where the side can be heard: a correction of each bin, the same for all sounds.
 """
 
 from __future__ import annotations
