@@ -13,8 +13,7 @@ from codectool.nn.gate import Columns
 from codectool.nn.layer import Chain, Fork, Layer
 
 # A bin of the side that is 30 dB under the mid's moves a sound by a third of a decibel, and one as faint as
-# 16-bit rounding noise is not heard at all. Both are left out, so that a recording whose channels are alike
-# decodes to channels that are exactly alike.
+# 16-bit rounding noise is not heard at all. Both are left out: channels that are alike stay nearly so.
 FAINTEST_TO_MID = math.log(10 ** (-30 / 20))
 FAINTEST_LOG_MAGNITUDE = math.log(3e-5)
 

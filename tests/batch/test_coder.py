@@ -28,14 +28,14 @@ def _outcome_of(coder: Coder, job: EncodeJob | DecodeJob) -> Outcome:
     return outcome
 
 
-def test_the_model_is_loaded_once(job: EncodeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_half_of_the_model_is_loaded_once(job: EncodeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     loads, load = [], loading.load
     monkeypatch.setattr(loading, "load", lambda *what: (loads.append(what), load(*what))[1])
     coder = Coder()
     decode = DecodeJob(job.target, "back.wav", weights=job.weights)
-    for each in (job, replace(job, target="b.ecdc"), decode):
+    for each in (job, replace(job, target="b.ecdc"), decode, replace(decode, target="again.wav")):
         assert _outcome_of(coder, each).status is Status.DONE
-    assert len(loads) == 1
+    assert [what[-1] for what in loads] == ["encoder", "decoder"]
 
 
 def test_a_file_has_the_bytes_that_the_pipeline_writes(job: EncodeJob) -> None:

@@ -36,6 +36,15 @@ WAVE = Config(
     decoder_width=12,
     decoder_blocks=3,
 )
+STEREO = Config(
+    hop_samples=20,
+    channels=2,
+    latent_dim=8,
+    encoder_width=16,
+    encoder_blocks=2,
+    decoder_width=12,
+    decoder_blocks=3,
+)
 SMALL_ENCODEC = encodec.Config(latent_dim=8, filters=4, ratios=(4, 3, 2), levels=2)
 SMALL_MIMI = Shape(filters=4, ratios=(2,), dim=16, layers=1, heads=2, expanded=8, window=5)
 SMALL_DAC = dac.Config(
@@ -113,6 +122,8 @@ LAYERS = {
     "decoder": (lambda: build(SMALL).decoder, SMALL.latent_dim),
     "fork": (lambda: Fork([CausalConvolution(5, 7, kernel=4), Pointwise(nn.Linear(5, 3))]), 5),
     "fork_of_hops": (lambda: Fork([Analysis(20), Chain([Analysis(20), Pointwise(nn.Linear(42, 1))])]), 1),
+    "stereo_encoder": (lambda: build(STEREO).encoder, 2),
+    "stereo_decoder": (lambda: build(STEREO).decoder, STEREO.latent_dim),
     "wave_encoder": (lambda: build(WAVE).at(32).encoder, 1),
     "wave_decoder": (lambda: build(WAVE).at(32).decoder, WAVE.latent_dim + WAVE.wave_dim),
 }
