@@ -162,7 +162,7 @@ def _synthesis(config: Config) -> list[Layer]:
     hop = config.hop_samples
     if config.channels == 1:
         return [Pointwise(PolarSpectrum()), Synthesis(hop)]
-    polar = Pointwise(MidSidePolarSpectrum(PolarSpectrum()))
+    polar = Pointwise(MidSidePolarSpectrum())
     return [polar, Pointwise(LeftRight()), for_each(2 * (hop + 1), lambda: [Synthesis(hop)])]
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from codectool.nn.convolution import Pointwise
 from codectool.nn.gate import Columns
 from codectool.nn.layer import Chain, Fork, Layer
+from codectool.nn.spectra import PolarSpectrum
 
 # A bin of the side that is 30 dB under the mid's moves a sound by a third of a decibel, and one as faint as
 # 16-bit rounding noise is not heard at all. Both are left out: channels that are alike stay nearly so.
@@ -41,9 +42,9 @@ class MidSidePolarSpectrum(nn.Module):
     and imaginary parts, then the side's. Bins of the side that are too faint to be heard are zero.
     """
 
-    def __init__(self, polar: nn.Module) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.polar = polar
+        self.polar = PolarSpectrum()
 
     def forward(self, x: Tensor) -> Tensor:
         mid, side = x.float().chunk(2, dim=-1)

@@ -16,24 +16,22 @@ from codectool.nn.causal_seanet import Shape
 Tensors = dict[str, torch.Tensor]
 
 SMALL_MIMI = Shape(filters=4, ratios=(2,), dim=16, layers=1, heads=2, expanded=8, window=5)
+SMALL_QWEN = qwen3_tts.Config(
+    encoder=SMALL_MIMI,
+    latent_dim=6,
+    width=8,
+    layers=1,
+    heads=2,
+    head_dim=4,
+    expanded=8,
+    window=4,
+    convnext_strides=(2,),
+    decoder_width=8,
+    decoder_strides=(2,),
+)
 SMALL: dict[str, Any] = {
     "mimi": mimi.Config(**vars(SMALL_MIMI), levels=3, codebook_size=8, codebook_dim=4),
-    "qwen3_tts_12hz": qwen3_tts.Config(
-        levels=3,
-        codebook_size=8,
-        codebook_dim=4,
-        encoder=SMALL_MIMI,
-        latent_dim=6,
-        width=8,
-        layers=1,
-        heads=2,
-        head_dim=4,
-        expanded=8,
-        window=4,
-        convnext_strides=(2,),
-        decoder_width=8,
-        decoder_strides=(2,),
-    ),
+    "qwen3_tts_12hz": replace(SMALL_QWEN, levels=3, codebook_size=8, codebook_dim=4),
     "dac_44khz": dac.Config(
         levels=3, codebook_size=8, latent_dim=6, encoder_width=4, decoder_width=8, strides=(3,)
     ),
@@ -43,9 +41,9 @@ SMALL: dict[str, Any] = {
 }
 
 
-def small_entry(name: str) -> ModelEntry:
-    """Return the entry of a model with a small shape."""
-    config = SMALL[name]
+def small_entry(name: str, config: Any = None) -> ModelEntry:
+    """Return the entry of a model with another shape, its one of SMALL unless told."""
+    config = SMALL[name] if config is None else config
     return replace(
         find(name),
         sample_rate_hz=config.sample_rate_hz,

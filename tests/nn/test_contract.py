@@ -8,7 +8,6 @@ from torch import nn
 
 from codectool.models import dac, encodec, mimi, qwen3_tts, snac
 from codectool.models.spectral import Config, build
-from codectool.nn.causal_seanet import Shape
 from codectool.nn.convolution import CausalConvolution, ConvNeXtBlock, Pointwise
 from codectool.nn.dac_blocks import decoder_block, encoder_block, residual_unit
 from codectool.nn.framing import FilledUp, Fold, Unfold, WholeHops
@@ -22,6 +21,7 @@ from codectool.nn.snake import SnakeBeta
 from codectool.nn.transform import Analysis, Synthesis
 from codectool.nn.transformer import TransformerBlock
 from codectool.nn.zero_padded import ZeroPaddedConvolution, ZeroPaddedTransposed
+from tests.models.small_field import SMALL_MIMI, SMALL_QWEN
 
 from .contract import check_contract
 
@@ -46,25 +46,11 @@ STEREO = Config(
     decoder_blocks=3,
 )
 SMALL_ENCODEC = encodec.Config(latent_dim=8, filters=4, ratios=(4, 3, 2), levels=2)
-SMALL_MIMI = Shape(filters=4, ratios=(2,), dim=16, layers=1, heads=2, expanded=8, window=5)
 SMALL_DAC = dac.Config(
     levels=2, codebook_size=8, latent_dim=6, encoder_width=4, decoder_width=8, strides=(3,)
 )
 SMALL_SNAC = snac.Config(
     codebook_size=8, encoder_width=64, decoder_width=64, strides=(2,), rows_per_codebook=(1, 2), window=4
-)
-SMALL_QWEN = qwen3_tts.Config(
-    encoder=SMALL_MIMI,
-    latent_dim=6,
-    width=8,
-    layers=1,
-    heads=2,
-    head_dim=4,
-    expanded=8,
-    window=4,
-    convnext_strides=(2,),
-    decoder_width=8,
-    decoder_strides=(2,),
 )
 
 LAYERS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ import soundfile
 import torch
 
 from codectool.__main__ import run
-from codectool.models.entry import ModelEntry
 from codectool.models.loading import load
 from codectool.models.registry import MODELS, find
 from codectool.models.search import WEIGHTS_VARIABLE
+from tests.models.small_field import small_entry
 
 from .test_dac import ODD, descript_dac
 from .test_mimi import SMALL as MIMI
@@ -70,20 +69,6 @@ CASES: dict[str, tuple[str, Any, Save]] = {
     "snac": ("snac_24khz", PLAIN, save_snac(PLAIN)),
     "snac with attention": ("snac_44khz", ATTENDING, save_snac(ATTENDING)),
 }
-
-
-def small_entry(name: str, config: Any) -> ModelEntry:
-    """Return the entry of a model with the shape of a small one."""
-    given = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    return dataclasses.replace(
-        find(name),
-        sample_rate_hz=config.sample_rate_hz,
-        hop_samples=config.hop_samples,
-        levels=config.levels,
-        codebook_size=config.codebook_size,
-        rows_per_codebook=getattr(config, "rows_per_codebook", ()),
-        config=given,
-    )
 
 
 @pytest.fixture(params=CASES)

@@ -7,20 +7,18 @@ where the side can be heard: a correction of each bin, the same for all sounds.
 
 from __future__ import annotations
 
-import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
 
 from codectool.models.spectral import SpectralCodec
-from codectool.nn.spectra import MAGNITUDE_FLOOR
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import Corpus
-from weights.recipe.export import export, load_codec
+from weights.recipe.export import export, load_codec, told_of
+from weights.recipe.options import weights_parser
 from weights.recipe.validation import decode, encode
+from weights.recipe.widen import mid_side_spectra, power_of
 
 SEGMENTS, SEGMENT_S, BATCH = 160, 2, 8
 LEVELS = 16  # 12 kbps
@@ -37,11 +35,8 @@ def lacking(codec: SpectralCodec, corpus: Corpus, share: float = 1.0) -> torch.T
     for _ in range(SEGMENTS // BATCH):
         audio = torch.from_numpy(draw_batch(corpus, rng, BATCH, SEGMENT_S * corpus.sample_rate_hz))
         decoded = decode(codec, encode(codec, audio)[:, :LEVELS], audio.shape[2])
-        power = []
-        for sound in (audio, decoded):
-            spectrum = codec.encoder.parts[0](sound.transpose(1, 2)).unflatten(-1, (2, 2, -1))
-            power.append(spectrum.square().sum(-2) + MAGNITUDE_FLOOR**2)
-        (mid, side), found = power[0].unbind(-2), power[1][..., 1, :]
+        mid, side = power_of(mid_side_spectra(codec, audio.transpose(1, 2))).unbind(-2)
+        found = power_of(mid_side_spectra(codec, decoded.transpose(1, 2)))[..., 1, :]
         heard = ((side > HEARD**2 * mid) & (side > QUIETEST**2)).float()
         floor = torch.maximum(HEARD**2 * mid, torch.tensor(QUIETEST**2))  # of what was left out
         sums += (heard * (side.log() - torch.maximum(found, floor).log()) / 2).sum((0, 1))
@@ -51,10 +46,7 @@ def lacking(codec: SpectralCodec, corpus: Corpus, share: float = 1.0) -> torch.T
 
 def main() -> None:
     """Read, correct, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--cache", type=Path, default=Path("runs/train_48khz.npy"))
+    parser = weights_parser(__doc__, "runs/train_48khz.npy")
     parser.add_argument("--share", type=float, default=1.0, help="of the correction")
     arguments = parser.parse_args()
     codec = load_codec(arguments.weights)
@@ -62,9 +54,7 @@ def main() -> None:
     head = codec.decoder.parts[-4].module
     with torch.no_grad():
         head.bias.view(2, 2, -1)[1, 0] += correction
-    with safe_open(arguments.weights, framework="pt") as file:
-        told = {name: value for name, value in file.metadata().items() if name not in ("family", "config")}
-    export(codec.state_dict(), codec.config, arguments.out, told)
+    export(codec.state_dict(), codec.config, arguments.out, told_of(arguments.weights))
     print(json.dumps([round(float(value), 2) for value in correction[::40]]))
 
 

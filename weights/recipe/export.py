@@ -35,6 +35,12 @@ def load_exported(path: Path) -> dict[str, Tensor]:
     return {name: value.float() for name, value in load_file(path).items()}
 
 
+def told_of(path: Path) -> dict[str, str]:
+    """Return what an exported file tells beside its shape: where it comes from."""
+    with safe_open(path, framework="pt") as file:
+        return {name: value for name, value in file.metadata().items() if name not in ("family", "config")}
+
+
 def load_codec(path: Path) -> SpectralCodec:
     """Return the model of an exported file, of the shape that the file tells."""
     with safe_open(path, framework="pt") as file:

@@ -8,9 +8,7 @@ of the noise that coding leaves, measured with half of the wave's levels.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +19,7 @@ from codectool.nn.wave import MEAN_LOG_LOUDNESS, OTHERS, SCALE, log_loudness_of
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import Corpus
 from weights.recipe.export import export, load_exported
+from weights.recipe.options import weights_parser
 from weights.recipe.quantizer import fit_levels
 from weights.recipe.signals import draw_signal
 
@@ -73,10 +72,7 @@ def coding_noise(codec: SpectralCodec, numbers: Tensor, levels: int) -> Tensor:
 @torch.inference_mode()
 def main() -> None:
     """Read, grow, fit, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--cache", type=Path, default=Path("runs/train_24khz.npy"))
+    parser = weights_parser(__doc__, "runs/train_24khz.npy")
     parser.add_argument("--first-level", type=int, default=16, help="the first that codes the wave")
     arguments = parser.parse_args()
     torch.manual_seed(0)

@@ -33,6 +33,15 @@ class Options:
     seed: int = 0
 
 
+def weights_parser(description: str | None, cache: str) -> argparse.ArgumentParser:
+    """Return the parser of a program that makes weights of others with the help of training audio."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--cache", type=Path, default=Path(cache))
+    return parser
+
+
 def parse(description: str) -> Options:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(

@@ -6,16 +6,13 @@ residuals of random training audio brings them back to use; the levels before th
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
-from safetensors import safe_open
 
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import Corpus
-from weights.recipe.export import export, load_codec
+from weights.recipe.export import export, load_codec, told_of
+from weights.recipe.options import weights_parser
 from weights.recipe.quantizer import fit_levels
 
 FIRST_LEVEL = 16  # from 12 kbps on; below it training draws every level often
@@ -25,11 +22,7 @@ BATCHES, BATCH, SEGMENT_S = 50, 16, 1  # 60 000 frames: about 59 for each of 102
 @torch.inference_mode()
 def main() -> None:
     """Read, fit, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--cache", type=Path, default=Path("runs/train_24khz.npy"))
-    arguments = parser.parse_args()
+    arguments = weights_parser(__doc__, "runs/train_24khz.npy").parse_args()
     torch.manual_seed(0)
     rng, corpus = np.random.default_rng(3), Corpus(arguments.cache)
     codec = load_codec(arguments.weights)
@@ -38,11 +31,8 @@ def main() -> None:
         audio = torch.from_numpy(draw_batch(corpus, rng, BATCH, SEGMENT_S * corpus.sample_rate_hz))
         latents.append(codec.encoder(audio.transpose(1, 2)).flatten(0, 1))
     fit_levels(codec.quantizer.codebooks, torch.cat(latents), FIRST_LEVEL)
-    with safe_open(arguments.weights, framework="pt") as file:
-        told = {name: value for name, value in file.metadata().items() if name not in ("family", "config")}
-    export(
-        codec.state_dict(), codec.config, arguments.out, told | {"refitted": f"levels {FIRST_LEVEL + 1} on"}
-    )
+    told = told_of(arguments.weights) | {"refitted": f"levels {FIRST_LEVEL + 1} on"}
+    export(codec.state_dict(), codec.config, arguments.out, told)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,10 @@ the codebooks are left to be fitted.
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,6 +21,7 @@ from codectool.nn.spectra import COMPRESSION, MAGNITUDE_FLOOR
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import Corpus
 from weights.recipe.export import export, load_codec
+from weights.recipe.options import weights_parser
 
 LATENT_DIM, NARROW_LATENT_DIM = 96, 64
 NEW_SCALE = 0.3  # of what is new, against what an untrained layer has: were it zero, it would hardly learn
@@ -98,6 +97,17 @@ def _widen_head(narrow: SpectralCodec, wide: SpectralCodec) -> None:
     bias[:, 0, :few] += math.log(LOUDER)
 
 
+def mid_side_spectra(codec: SpectralCodec, sounds: Tensor) -> Tensor:
+    """Return `[batch, frames, 2, 2, bins]` of sounds: mid and side, real and imaginary parts."""
+    spectra: Tensor = codec.encoder.parts[0](sounds)
+    return spectra.unflatten(-1, (2, 2, -1))
+
+
+def power_of(spectra: Tensor) -> Tensor:
+    """Return the power of each bin `[..., bins]` of spectra `[..., 2, bins]`, with the features' floor."""
+    return spectra.square().sum(-2) + MAGNITUDE_FLOOR**2
+
+
 class StereoFit:
     """What a wide model's new weights are fitted to: training audio, and what it has of side and high bands.
 
@@ -119,8 +129,8 @@ class StereoFit:
 
     def spectra(self, sounds: Tensor) -> tuple[Tensor, Tensor]:
         """Return log magnitudes `[frames, 2, bins]` of mid and side, and the real part of their product."""
-        spectrum = self.wide.encoder.parts[0](sounds).flatten(0, 1).unflatten(-1, (2, 2, -1))
-        power = spectrum.square().sum(-2) + MAGNITUDE_FLOOR**2
+        spectrum = mid_side_spectra(self.wide, sounds).flatten(0, 1)
+        power = power_of(spectrum)
         return power.log() / 2, (spectrum[:, 0] * spectrum[:, 1]).sum(-2)
 
     def told(self, sounds: Tensor) -> Tensor:
@@ -210,11 +220,7 @@ def ridge(known: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
 
 def main() -> None:
     """Read, widen what is narrow, fit, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--cache", type=Path, default=Path("runs/train_48khz.npy"))
-    arguments = parser.parse_args()
+    arguments = weights_parser(__doc__, "runs/train_48khz.npy").parse_args()
     torch.manual_seed(0)
     codec = load_codec(arguments.weights)
     is_narrow = codec.config.channels == 1
