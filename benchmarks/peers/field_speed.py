@@ -1,13 +1,14 @@
-"""Mimi, DAC and SNAC beside their own packages: `python -m benchmarks.peers.field_speed` prints the table.
+"""Mimi, DAC and SNAC beside their own packages: `python -m benchmarks.peers.field_speed [MODEL...]`.
 
-Both sides have the same random weights and run in turn, on one thread, over the same noise: theirs as a
-whole, ours in the blocks of a stream. Times are seconds of the processor, which other work on the machine
-touches least; what is printed is seconds of audio for each.
+Both sides have the same random weights and run in turn over the same noise: theirs as a whole, ours in the
+blocks of a stream. Times are seconds of the clock on a quiet machine; `--core` takes those of the processor,
+which other work touches least. The table has seconds of audio for each, the memory that the work takes beyond
+the weights, and how many of the network's operations, counted as theirs does them, ours does in a second.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,16 +17,18 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.machine import description
+from benchmarks.machine import write_table
 from codectool.models import dac, mimi, snac
 from codectool.models.checkpoints import fold_weight_norm
 from codectool.nn.layer import Layer
 from tests.peers import test_dac, test_mimi, test_snac
 from tests.peers.random_weights import noise
 
-ROUNDS = 4
+TABLE = Path(__file__).with_suffix(".csv")
 BLOCK_S = 1.0
+MIB = 1024  # of the KiB that /proc counts in
 
 
 class Side(NamedTuple):
@@ -78,45 +81,94 @@ def snac_sides() -> tuple[Side, Side]:
     return Side(theirs.encode, theirs.decode), our_side(ours)
 
 
-# of each model: both sides, its rate, and how many frames are coded
+# of each model: both sides, its rate, and the samples of whose multiple its codes are made
 CASES: dict[str, tuple[Callable[[], tuple[Side, Side]], int, int]] = {
-    "mimi": (mimi_sides, 24_000, 60 * 1920),
-    "snac_24khz": (snac_sides, 24_000, 60 * 2048),
-    "dac_44khz": (dac_sides, 44_100, 172 * 512),
+    "mimi": (mimi_sides, 24_000, 1920),
+    "snac_24khz": (snac_sides, 24_000, 2048),
+    "dac_44khz": (dac_sides, 44_100, 512),
 }
+HEAD = [
+    "model",
+    "direction",
+    "threads",
+    "seconds",
+    "theirs_times_real_time",
+    "ours_times_real_time",
+    "ratio",
+    "theirs_mib",
+    "ours_mib",
+    "our_gflops",
+]
 
 
-def seconds(function: Callable[[], Any]) -> float:
-    """Return how long the processor works on it."""
-    start = time.process_time()
-    function()
-    return time.process_time() - start
+def memory_mib(line: str) -> float:
+    """Return a line of the kernel's account of this process: VmRSS, or VmHWM for the peak."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(each.split()[1]) for each in status.splitlines() if each.startswith(line)) / MIB
 
 
-@torch.inference_mode()
+def cost(work: Callable[[], Any], clock: Callable[[], float]) -> tuple[float, float]:
+    """Return the seconds that it takes, and the peak of memory above what there was, in MiB."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+    before_mib, start_s = memory_mib("VmRSS"), clock()
+    work()
+    return clock() - start_s, memory_mib("VmHWM") - before_mib
+
+
+def operations(work: Callable[[], Any]) -> int:
+    """Return the additions and multiplications of its products and convolutions."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def rows(name: str, arguments: argparse.Namespace) -> list[list[object]]:
+    """Measure a model both ways; return its lines of the table, and print them."""
+    make, rate_hz, frame = CASES[name]
+    sides = make()
+    samples = round(arguments.seconds * rate_hz / frame) * frame
+    audio = noise(samples)
+    codes = [side.encode(audio) for side in sides]  # which warms both up as well
+    seconds = samples / rate_hz
+    clock = time.process_time if arguments.core else time.perf_counter
+    lines: list[list[object]] = []
+    for direction in ("encode", "decode"):
+        works = [
+            (lambda side=side: side.encode(audio))
+            if direction == "encode"
+            else (lambda side=side, found=found: side.decode(found))
+            for side, found in zip(sides, codes, strict=True)
+        ]
+        costs: list[list[tuple[float, float]]] = [[], []]
+        for _ in range(arguments.rounds):
+            for work, found in zip(works, costs, strict=True):
+                found.append(cost(work, clock))
+        fastest = [min(took for took, _ in found) for found in costs]
+        peaks = [round(max(mib for _, mib in found)) for found in costs]
+        gflops = operations(works[0]) / fastest[1] / 1e9
+        speeds = [round(seconds / took, 2) for took in fastest]
+        line = [name, direction, arguments.threads, round(seconds, 2), *speeds]
+        lines.append([*line, round(fastest[0] / fastest[1], 2), *peaks, round(gflops, 1)])
+        print(*lines[-1], sep=",", flush=True)
+    return lines
+
+
+@torch.no_grad()  # in inference mode nothing is counted
 def main() -> None:
-    """Print how many seconds of audio each side codes in a second of one thread."""
-    torch.set_num_threads(1)
-    print(f"# {description()}")
-    print("model,direction,seconds,theirs_times_real_time,ours_times_real_time,ratio", flush=True)
-    for name in sys.argv[1:] or CASES:
-        make, rate_hz, samples = CASES[name]
-        theirs, ours = make()
-        audio = noise(samples)
-        codes = theirs.encode(audio), ours.encode(audio)  # which warms both up as well
-        for direction in ("encode", "decode"):
-            times: tuple[list[float], list[float]] = ([], [])
-            for _ in range(ROUNDS):
-                for side, found, given in zip((theirs, ours), times, codes, strict=True):
-                    work = side.encode if direction == "encode" else side.decode
-                    argument = audio if direction == "encode" else given
-                    found.append(seconds(lambda work=work, argument=argument: work(argument)))
-            speeds = [samples / rate_hz / min(found) for found in times]
-            figures = ",".join(f"{speed:.2f}" for speed in speeds)
-            print(
-                f"{name},{direction},{samples / rate_hz:.2f},{figures},{speeds[1] / speeds[0]:.2f}",
-                flush=True,
-            )
+    """Measure, print, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--core", action="store_true", help="times of the processor")
+    parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("models", nargs="*", default=list(CASES))
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    print(*HEAD, sep=",", flush=True)
+    found = [line for name in arguments.models for line in rows(name, arguments)]
+    times = "times of the processor" if arguments.core else "times of the clock"
+    write_table(arguments.table, [HEAD, *found], f"; {times}, the best of {arguments.rounds}")
 
 
 if __name__ == "__main__":
