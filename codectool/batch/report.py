@@ -10,7 +10,6 @@ from enum import Enum
 from typing import BinaryIO
 
 from codectool.errors import CodecError, FileError
-from codectool.pipeline.planning import STEREO_HINT
 
 
 class Status(str, Enum):
@@ -27,7 +26,8 @@ class Status(str, Enum):
 class Outcome:
     """What came of one file; size and rate are those of the .ecdc, in either direction.
 
-    `ends_run` says that the same would come of all others, as on a full disk.
+    `loses_stereo` says that two channels were mixed that another model here would have kept, and `ends_run`
+    that the same would come of all other files, as on a full disk.
     """
 
     source: str
@@ -38,6 +38,7 @@ class Outcome:
     error: str | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    loses_stereo: bool = False
     ends_run: bool = False
 
     @property
@@ -82,7 +83,7 @@ class Report:
         """Count one more."""
         self.counts[outcome.status] += 1
         self.warned_files += bool(outcome.warnings)
-        self.mixed_files += any(STEREO_HINT in note for note in outcome.notes)
+        self.mixed_files += outcome.loses_stereo
         self.ended_early |= outcome.ends_run
         if outcome.status in (Status.DONE, Status.DAMAGED):
             self.duration_s += outcome.duration_s or 0.0

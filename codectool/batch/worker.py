@@ -90,6 +90,7 @@ def _encoded(job: EncodeJob, result: EncodeResult) -> Outcome:
         result.bytes_written,
         notes=tuple(result.notes),
         warnings=tuple(result.warnings),
+        loses_stereo=result.loses_stereo,
     )
 
 

@@ -30,7 +30,8 @@ PCM_BITS = 16  # what sizes are compared with
 class EncodeResult:
     """What came of an encode; rates are bits a second of the recording.
 
-    `notes` tell what happens by design, `warnings` what is wrong with the recording, or lost of it.
+    `notes` tell what happens by design, `warnings` what is wrong with the recording, or lost of it;
+    `loses_stereo` says that two channels were mixed that another model here would have kept.
     """
 
     duration_s: float
@@ -41,6 +42,7 @@ class EncodeResult:
     elapsed_s: float
     notes: list[str]
     warnings: list[str]
+    loses_stereo: bool = False
 
     @property
     def actual_bps(self) -> float:
@@ -172,6 +174,7 @@ class Encoding:
             notes=_notes(source, plan) + source.notes,
             warnings=source.warnings
             + (warnings_v0(job, plan, source, stated, tags) if job.container == "v0" else []),
+            loses_stereo=plan.loses_stereo_of(source.channels),
         )
 
 

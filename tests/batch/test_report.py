@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 
 from codectool.batch import Outcome, Report, Status
-from codectool.pipeline.planning import STEREO_HINT
 
 DONE = Outcome("in/a.wav", "out/a.ecdc", Status.DONE, 8.0, 6000, notes=("mixed",))
 FAILED = Outcome("in/b.wav", "out/b.ecdc", Status.FAILED, error="in/b.wav: is empty")
@@ -34,8 +33,8 @@ def test_the_exit_code(statuses: list[Status], code: int) -> None:
 
 def test_recordings_in_stereo_that_another_model_would_keep_are_counted() -> None:
     report = Report()
-    for note in (f"a.wav: 2 channels are mixed to mono ({STEREO_HINT})", "b.wav: mixed"):
-        report.add(replace(DONE, notes=(note,)))
+    for loses_stereo in (True, False):
+        report.add(replace(DONE, loses_stereo=loses_stereo))
     assert report.mixed_files == 1
 
 

@@ -59,11 +59,10 @@ def test_a_folder_is_told_once_of_the_model_that_keeps_stereo(
 ) -> None:
     from codectool.batch import Outcome, Plan, Report, Status
     from codectool.cli.folders import _say_summary
-    from codectool.pipeline.planning import STEREO_HINT
 
     report = Report()
     for name in ("a.wav", "b.wav"):
-        report.add(Outcome(name, "b", Status.DONE, 1.0, 100, notes=(f"{name}: mixed ({STEREO_HINT})",)))
+        report.add(Outcome(name, "b", Status.DONE, 1.0, 100, loses_stereo=True))
     _say_summary(report, Plan(()), quiet)
     told = "codec: recordings in stereo mixed to mono: 2 (--model base_48khz keeps both)"
     assert capsys.readouterr().err.splitlines()[1:] == ([] if quiet else [told])

@@ -90,9 +90,11 @@ def test_the_note_on_a_mix_tells_of_the_model_that_keeps_it(
     monkeypatch.setitem(MODELS, STEREO_MODEL, replace(MODELS["encodec_48khz"], name=STEREO_MODEL))
     source = write_noise(tmp_path / "a.wav", 4800, 48_000, channels=2)
     job = EncodeJob(source, str(tmp_path / "a.ecdc"), levels=2)
-    (note,) = pipeline.encode(job, loader=lambda *_: small_model).notes
+    result = pipeline.encode(job, loader=lambda *_: small_model)
+    (note,) = result.notes
     told = "2 channels are mixed to mono (`model='base_48khz'` keeps both), nothing above 12 kHz is kept"
     assert note == f"{source}: {told}"
+    assert result.loses_stereo
 
 
 @pytest.mark.parametrize("channels", [1, 2])
