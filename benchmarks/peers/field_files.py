@@ -2,15 +2,17 @@
 
 Each reference package writes a checkpoint of random weights, which is imported. A recording of noise is then
 encoded, encoded through a pipe, decoded, decoded in part and trimmed, and its tokens are taken out, each by a
-process of its own. Printed are seconds and the peak of memory of each. The program ends with an error if a
+process of its own. The table has seconds and the peak of memory of each. The program ends with an error if a
 process fails, the pipe gives other bytes, or a part of the file is not what the whole has there.
 
-`--seconds 600 mimi` says how long the recording is, and which models; the default is 2 s of each.
+`--seconds 600 mimi` says how long the recording is, and which models; the default is 2 s of each. `--append`
+keeps the rows that the table has.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import dataclasses
 import os
 import subprocess
@@ -23,13 +25,15 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from benchmarks.machine import description
+from benchmarks.machine import write_table
 from codectool.models.registry import find
 
 MODELS = ("mimi", "qwen3_tts_12hz", "dac_44khz", "dac_24khz", "snac_24khz", "snac_44khz")
 PART_S = 0.5
 TOLERANCE = 1e-4  # between a part decoded alone and the whole
 MIB = 1 << 20
+TABLE = Path(__file__).with_suffix(".csv")
+HEAD = ["model", "seconds_of_audio", "step", "seconds", "core_seconds", "peak_mib"]
 
 
 @dataclasses.dataclass
@@ -39,9 +43,10 @@ class Bench:
     name: str
     folder: Path
     seconds: float
+    rows: list[list[object]]
 
     def codec(self, step: str, *arguments: str, stdin: str | None = None) -> bytes:
-        """Run a command and print what it took; give its output."""
+        """Run a command, print and keep what it took, and give its output."""
         command = [sys.executable, "-m", "codectool", *arguments]
         environment = dict(os.environ, XDG_CACHE_HOME=str(self.folder / "cache"))
         begun = time.monotonic()
@@ -51,8 +56,10 @@ class Bench:
             _, status, usage = os.wait4(process.pid, 0)
         if status:
             sys.exit(f"{self.name}, {step}: exit code {os.waitstatus_to_exitcode(status)}")
-        figures = f"{time.monotonic() - begun:.1f},{usage.ru_utime + usage.ru_stime:.1f}"
-        print(f"{self.name},{self.seconds:g},{step},{figures},{usage.ru_maxrss * 1024 / MIB:.0f}", flush=True)
+        figures = round(time.monotonic() - begun, 1), round(usage.ru_utime + usage.ru_stime, 1)
+        peak_mib = round(usage.ru_maxrss * 1024 / MIB)
+        self.rows.append([self.name, f"{self.seconds:g}", step, *figures, peak_mib])
+        print(*self.rows[-1], sep=",", flush=True)
         return (self.folder / "stdout").read_bytes()
 
     def sound(self, name: str) -> Any:
@@ -92,16 +99,21 @@ class Bench:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table, and write it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--append", action="store_true")
     parser.add_argument("models", nargs="*", default=MODELS)
     arguments = parser.parse_args()
-    print(f"# {description()}")
-    print("model,seconds_of_audio,step,seconds,core_seconds,peak_mib", flush=True)
+    rows: list[list[object]] = []
+    if arguments.append:
+        with TABLE.open(encoding="utf-8", newline="") as file:
+            rows.extend(list(csv.reader(file))[2:])  # after the line on the machine and the heading
+    print(*HEAD, sep=",", flush=True)
     for name in arguments.models:
         with tempfile.TemporaryDirectory() as folder:
-            Bench(name, Path(folder), arguments.seconds).run()
+            Bench(name, Path(folder), arguments.seconds, rows).run()
+        write_table(TABLE, [HEAD, *rows], "; noise, random weights, beside other work")
 
 
 if __name__ == "__main__":
