@@ -34,14 +34,19 @@ def provenance(codecs: Iterable[Codec] = ()) -> dict[str, str]:
     return facts
 
 
-def cpu_name() -> str:
-    """Name the processor as the system does."""
+def cpu_name(facts_file: Path = Path("/proc/cpuinfo")) -> str:
+    """Name the processor as the system does, with its numbers: virtual machines hide the rest of its name."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        lines = facts_file.read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    facts = {name.strip(): text.strip() for name, _, text in (line.partition(":") for line in lines)}
+    if "model name" not in facts:
+        return platform.processor() or platform.machine()
+    numbers = [
+        f"{name.removeprefix('cpu ')} {facts[name]}" for name in ("cpu family", "model") if name in facts
+    ]
+    return " ".join([facts["model name"], *numbers])
 
 
 def _installed(package: str) -> str:
