@@ -14,6 +14,7 @@ from codectool.engines.torch_engine import Codec
 from codectool.models.family import Family
 from codectool.nn.column_quantizer import ColumnQuantizer
 from codectool.nn.convolution import CausalConvolution, ConvNeXtBlock, Pointwise
+from codectool.nn.envelope import PRESENCE, BandNumbers, CorrectedBands, band_edges
 from codectool.nn.gate import Columns, GatedSpectrum, WaveHints
 from codectool.nn.layer import Chain, Fork, Layer
 from codectool.nn.quantizer import ResidualVectorQuantizer
@@ -44,12 +45,17 @@ class Config:
     wave_levels: int = 0  # the last of the levels, which code the wave itself (nn.wave); 0: none
     wave_dim: int = 0  # numbers that those levels code
     wave_blocks: int = 3  # of the decoder, beside those that paint
+    envelope_levels: int = 0  # or the last of the levels, which code how loud bands are (nn.envelope)
+    envelope_bands: int = 0  # of each channel, at most
 
     def __post_init__(self) -> None:
         if max(self.encoder_blocks, self.decoder_blocks, self.wave_blocks) > BLOCKS_LIMIT:
             raise ValueError(f"more than {BLOCKS_LIMIT} blocks")
-        if self.channels not in (1, 2) or (self.channels == 2 and self.wave_levels):
+        if self.channels not in (1, 2) or (self.wave_levels and (self.channels == 2 or self.envelope_levels)):
             raise ValueError(f"{self.channels} channels, {self.wave_levels} levels of a wave path")
+        bands = self.envelope_bands
+        if (self.envelope_levels or bands) and not (0 < self.envelope_levels < self.levels and bands > 0):
+            raise ValueError(f"an envelope path of {bands} bands in {self.envelope_levels} levels")
         fits = 0 < self.wave_levels < self.levels and 0 < self.wave_dim - OTHERS <= self.hop_samples
         if (self.wave_levels or self.wave_dim) and not fits:
             raise ValueError(f"a wave path of {self.wave_dim} numbers in {self.wave_levels} levels")
@@ -82,9 +88,21 @@ class WavePath(nn.Module):
         self.gate = Pointwise(GatedSpectrum(hop, config.wave_dim))
 
 
+class EnvelopePath(nn.Module):
+    """What the upper levels need instead, where they code how loud bands are."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        edges = band_edges(config.envelope_bands, config.hop_samples + 1, config.sample_rate_hz)
+        self.dim = config.channels * (len(edges) - 1) + PRESENCE
+        self.numbers = Pointwise(BandNumbers(config.channels, edges))
+        self.quantizer = ResidualVectorQuantizer(config.envelope_levels, config.codebook_size, self.dim)
+        self.corrected = Pointwise(CorrectedBands(config.channels, edges, config.envelope_levels))
+
+
 @dataclass
-class _WithWave:
-    """A painting codec and its wave path as one codec, made of the same layers."""
+class _WithPath:
+    """A painting codec and a further path as one codec, made of the same layers."""
 
     painting: SpectralCodec
     encoder: Layer
@@ -92,9 +110,26 @@ class _WithWave:
     decoder: Layer
 
     @classmethod
-    def of(
+    def of_bands(
+        cls,
+        painting: SpectralCodec,
+        envelope: EnvelopePath,
+        listen: list[Layer],
+        paint: list[Layer],
+        synthesis: list[Layer],
+    ) -> _WithPath:
+        """Put the bands' numbers behind the network's in the latents, and correct what is painted by them."""
+        dim = painting.config.latent_dim
+        analysis, *listening = listen
+        encoder = Chain([analysis, Fork([Chain(listening), envelope.numbers])])
+        painted, told = Pointwise(Columns(0, dim)), Pointwise(Columns(dim, dim + envelope.dim))
+        decoder = Chain([Fork([Chain([painted, *paint]), told]), envelope.corrected, *synthesis])
+        return cls(painting, encoder, ColumnQuantizer([painting.quantizer, envelope.quantizer]), decoder)
+
+    @classmethod
+    def of_wave(
         cls, painting: SpectralCodec, wave: WavePath, listen: list[Layer], paint: list[Layer]
-    ) -> _WithWave:
+    ) -> _WithPath:
         """Put the wave's numbers behind the network's in the latents, and the gate behind what paints.
 
         What is painted does not depend on the wave. The blocks that know it see what the painting ones come
@@ -116,10 +151,10 @@ class _WithWave:
 
 
 class SpectralCodec(nn.Module):
-    """Encoder, quantizer and decoder of one spectral model, as far as they paint; and its wave path, if any.
+    """Encoder, quantizer and decoder of one spectral model, as far as they paint; and a further path, if any.
 
     `encoder` takes audio `[batch, samples, channels]` to latents `[batch, frames, latent_dim]`; `decoder`
-    takes them back, `decoder.latency` samples late. Levels beyond the quantizer's are the wave path's (`at`).
+    takes them back, `decoder.latency` samples late. Levels beyond the quantizer's are the path's (`at`).
     """
 
     encoder: Layer
@@ -128,9 +163,10 @@ class SpectralCodec(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        levels = config.levels - config.wave_levels
+        levels = config.levels - config.wave_levels - config.envelope_levels
         listen = [_analysis(config), *_encoder_network(config)]
-        paint = [*_decoder_network(config), *_synthesis(config)]
+        painting = _decoder_network(config)
+        paint = [*painting, *_synthesis(config)]
         self.encoder = Chain(listen)
         self.quantizer = ResidualVectorQuantizer(levels, config.codebook_size, config.latent_dim)
         self.decoder = Chain(paint)
@@ -138,11 +174,16 @@ class SpectralCodec(nn.Module):
         if config.wave_levels:
             self.wave = WavePath(config)
             self.stages = (levels, config.levels)
-            self._with_wave: Codec = _WithWave.of(self, self.wave, listen, paint)
+            self._with_path: Codec = _WithPath.of_wave(self, self.wave, listen, paint)
+        if config.envelope_levels:
+            self.spectral_envelope = EnvelopePath(config)
+            self.stages = (levels, config.levels)
+            synthesis = paint[len(painting) :]
+            self._with_path = _WithPath.of_bands(self, self.spectral_envelope, listen, painting, synthesis)
 
     def at(self, levels: int) -> Codec:
         """Return what codes so many levels: up to the quantizer's own this codec, which costs less."""
-        return self if levels <= self.quantizer.levels else self._with_wave
+        return self if levels <= self.quantizer.levels else self._with_path
 
     def frames_for(self, samples: int) -> int:
         """Return how many frames so many samples make: whole hops, and one frame to complete the last."""

@@ -84,6 +84,17 @@ def test_a_wave_path_has_to_fit(levels: int, wave_dim: int) -> None:
         Config(wave_levels=levels, wave_dim=wave_dim)
 
 
+@pytest.mark.parametrize(("levels", "bands"), [(0, 40), (16, 0), (32, 40)])
+def test_an_envelope_path_has_to_fit(levels: int, bands: int) -> None:
+    with pytest.raises(ValueError, match="envelope"):
+        Config(envelope_levels=levels, envelope_bands=bands)
+
+
+def test_a_model_has_one_further_path() -> None:
+    with pytest.raises(ValueError, match="levels of a wave path"):
+        Config(envelope_levels=8, envelope_bands=40, wave_levels=8, wave_dim=42)
+
+
 def test_a_tone_passes_a_gate_that_is_shut() -> None:
     hop, places = 160, 150
     head = torch.zeros(1, 1, 5 * (hop + 1))

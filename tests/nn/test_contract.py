@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -45,6 +47,7 @@ STEREO = Config(
     decoder_width=12,
     decoder_blocks=3,
 )
+ENVELOPE = replace(STEREO, envelope_levels=16, envelope_bands=3)
 SMALL_ENCODEC = encodec.Config(latent_dim=8, filters=4, ratios=(4, 3, 2), levels=2)
 SMALL_DAC = dac.Config(
     levels=2, codebook_size=8, latent_dim=6, encoder_width=4, decoder_width=8, strides=(3,)
@@ -111,6 +114,8 @@ LAYERS = {
     "stereo_encoder": (lambda: build(STEREO).encoder, 2),
     "stereo_decoder": (lambda: build(STEREO).decoder, STEREO.latent_dim),
     "wave_encoder": (lambda: build(WAVE).at(32).encoder, 1),
+    "envelope_encoder": (lambda: build(ENVELOPE).at(32).encoder, 2),
+    "envelope_decoder": (lambda: build(ENVELOPE).at(32).decoder, ENVELOPE.latent_dim + 7),
     "wave_decoder": (lambda: build(WAVE).at(32).decoder, WAVE.latent_dim + WAVE.wave_dim),
 }
 
