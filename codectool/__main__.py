@@ -34,6 +34,9 @@ def main() -> None:
     """Run the command line and exit with the code of what happened."""
     # NumPy's threads for products would be started with it, and nothing here needs them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if __name__ != "__main__":  # as `python -m` it may itself lie in the current folder
+        # Else Python looks there first for what a process of ours imports, and the folder may be anybody's.
+        os.environ.setdefault("PYTHONSAFEPATH", "1")
     codes: list[int] = []
     atexit.register(_leave, codes)  # the first to be registered is the last to be called
     fill_closed_streams()

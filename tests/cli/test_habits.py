@@ -85,7 +85,10 @@ def test_json_of_one_file(codec: Codec, write_wav: Write) -> None:
     assert json.loads(codec("decode", "in.ecdc", "-o", "back.wav", "--json").stdout)["rate_hz"] == RATE_HZ
     assert json.loads(codec("trim", "in.ecdc", "low.ecdc", "-b", "3k", "--json").stdout)["bytes_written"] > 0
     assert json.loads(codec("tokens", "in.ecdc", "t.npy", "--json").stdout)["shape"] == [8, 16]
-    assert codec("encode", "in.wav", "-c", "--json").code == 2
+    for command in ("encode in.wav", "decode in.ecdc", "trim in.ecdc -b 3k", "tokens in.ecdc"):
+        ran = codec(*command.split(), "-o", "-", "--json")
+        assert (ran.code, ran.stdout) == (2, b"")
+        assert "name a file" in ran.complaint()
 
 
 def test_tags_change_without_encoding_anew(codec: Codec, write_wav: Write) -> None:
@@ -278,6 +281,9 @@ def test_playing_sends_a_wav_to_a_player(
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     assert codec("play", "in.ecdc", "--start", "0.05").code == 0
     assert soundfile.read("played.wav")[0].shape == (1200,)
+    Path("in.ecdc").rename("-in.ecdc")
+    assert codec("play", "--", "-in.ecdc").code == 0
+    assert soundfile.read("played.wav")[0].shape == (2400,)
 
 
 def test_headers_of_unknown_models_are_still_shown(codec: Codec) -> None:
