@@ -99,6 +99,10 @@ def test_tags_change_without_encoding_anew(codec: Codec, write_wav: Write) -> No
     assert codec("tag", "in.ecdc").stdout == b"album=B\ngenre=Folk\ntitle=New\n"
     assert codec("verify", "in.ecdc").code == 0
     assert codec("tag", "in.ecdc", "--clear", "-o", "bare.ecdc").code == 0
+    assert codec("tag", "bare.ecdc", "tracknumber=3", "date=1999").code == 0
+    assert codec("tag", "bare.ecdc", "Track=5", "year=").code == 0  # other names of the same two
+    assert codec("tag", "bare.ecdc").stdout == b"tracknumber=5\n"
+    assert codec("tag", "bare.ecdc", "--clear").code == 0
     codec("encode", "-f", "in.wav", "plain.ecdc")
     assert Path("bare.ecdc").read_bytes() == Path("plain.ecdc").read_bytes()
 
