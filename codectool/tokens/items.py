@@ -45,12 +45,14 @@ class Place:
     @property
     def is_coded(self) -> bool:
         """Whether it holds codes already."""
-        return PurePath(self.name or self.path).suffix == CODED_SUFFIX
+        return PurePath(self.name or self.path).suffix.lower() == CODED_SUFFIX
 
     def read(self) -> bytes:
         """Return all bytes; FileError or DataError when they cannot be read."""
         if self.row is not None:
             data = audio_column(self.path, self.row)
+            if data is None and not self.name:
+                raise DataError("its column audio is empty")
             return data if data is not None else _read(self.name, 0, None)
         return _read(self.path, self.start_byte or 0, self.size_bytes)
 
@@ -122,12 +124,6 @@ def key_of(path: str, base: Path) -> str:
         return absolute.relative_to(home).with_suffix("").as_posix()
     digest = hashlib.sha256(os.fsencode(str(absolute))).hexdigest()[:PATH_DIGITS]
     return f"{pure.stem}-{digest}"
-
-
-def clean_key(key: str | None) -> str:
-    """Return a key as a name that is valid within any folder."""
-    parts = (key or "").replace("\\", "/").split("/")
-    return "/".join(part for part in parts if part not in ("", ".", ".."))
 
 
 def _read(path: str, start_byte: int, size_bytes: int | None) -> bytes:

@@ -128,6 +128,7 @@ def test_launchers_say_which_part() -> None:
     assert part_of({}) == (0, 1)
     assert part_of({"RANK": "1", "WORLD_SIZE": "4"}) == (1, 4)
     assert part_of({"SLURM_PROCID": "2", "SLURM_NTASKS": "3", "RANK": "0", "WORLD_SIZE": "1"}) == (2, 3)
+    assert part_of({"SLURM_PROCID": "2", "SLURM_NTASKS": "3", "RANK": "5", "WORLD_SIZE": "12"}) == (5, 12)
     with pytest.raises(UsageError):
         part_of({"RANK": "4", "WORLD_SIZE": "4"})
     assert device_of("cuda", {"LOCAL_RANK": "3"}) == "cuda:3"
