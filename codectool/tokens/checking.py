@@ -46,7 +46,9 @@ def check(job: TokenizeJob, count: int) -> Checked:
     for name in sorted({name for name, _ in chosen}):
         wanted = {each.key: each for shard_name, each in chosen if shard_name == name}
         path = Path(job.target) / name
-        for item in [] if is_empty(path) else read(path):
+        if is_empty(path):
+            continue
+        for item in read(path):
             if item["id"] in wanted:
                 _compare(item["codes"], wanted[item["id"]], job, result)
     return result
