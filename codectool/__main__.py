@@ -19,7 +19,12 @@ from codectool.engines.kernel_caches import bound_kernel_caches
 from codectool.errors import CodecError, FileError, WeightsError, message_of
 from codectool.files.streams import fill_closed_streams
 
-EXTRAS = {"torch": ("PyTorch", "torch"), "onnx": ("onnx", "onnx"), "onnxscript": ("onnxscript", "onnx")}
+EXTRAS = {
+    "torch": ("PyTorch", "torch"),
+    "onnx": ("onnx", "onnx"),
+    "onnxscript": ("onnxscript", "onnx"),
+    "ai_edge_litert": ("LiteRT", "lyra"),
+}
 
 
 class Terminated(KeyboardInterrupt):
@@ -34,6 +39,9 @@ def main() -> None:
     """Run the command line and exit with the code of what happened."""
     # NumPy's threads for products would be started with it, and nothing here needs them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if __name__ != "__main__":  # as `python -m` it may itself lie in the current folder
+        # Else Python looks there first for what a process of ours imports, and the folder may be anybody's.
+        os.environ.setdefault("PYTHONSAFEPATH", "1")
     codes: list[int] = []
     atexit.register(_leave, codes)  # the first to be registered is the last to be called
     fill_closed_streams()
@@ -92,9 +100,10 @@ def run(arguments: list[str]) -> int:
     except Terminated as error:
         return _say(f"ended by {signal.Signals(error.number).name}", SIGNALLED + error.number)
     except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
             raise
-        what, extra = EXTRAS[error.name]
+        what, extra = EXTRAS[package]
         return _say(f"this needs {what}: pip install 'codectool[{extra}]'", WeightsError.exit_code)
     except KeyboardInterrupt:
         return _say("interrupted", SIGNALLED + signal.SIGINT)

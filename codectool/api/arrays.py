@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -83,9 +84,14 @@ def levels_of(entry: ModelEntry, bitrate: float | None, levels: int | None, stre
     """
     if bitrate is not None and levels is not None:
         raise UsageError("give bitrate or levels, not both")
+    for name, value in (("levels", levels), ("bitrate", bitrate)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+            raise UsageError(f"{name} is {value!r}: give a number")
     if levels is not None:
-        entry.check_levels(levels)
-        return levels
+        if levels != int(levels):
+            raise UsageError(f"levels is {levels}: give a whole number")
+        entry.check_levels(int(levels))
+        return int(levels)
     return entry.levels_for(bitrate, streams)
 
 

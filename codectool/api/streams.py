@@ -80,6 +80,9 @@ class StreamDecoder:
         array = code_array(codes, self._entry)
         if len(array) != 1:
             raise UsageError(f"codes of {len(array)} streams: a decoder takes one")
+        if self._levels not in (None, array.shape[1]):
+            raise UsageError(f"codes of {array.shape[1]} levels, in a stream of {self._levels}")
+        self._levels = array.shape[1]
         return self._resampler.push(self._session.push(array[0]))
 
     def finish(self) -> npt.NDArray[np.float32]:
@@ -93,6 +96,7 @@ class StreamDecoder:
         return audio
 
     def _begin(self) -> None:
+        self._levels: int | None = None
         self._resampler = Resampler(self._entry.sample_rate_hz, self._rate_hz, self._entry.channels)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
-from codectool.cli.options import ending_by_signals, quoted, say, show
+from codectool.cli.options import ending_by_signals, quoted, refuse_json_beside, say, show
 from codectool.cli.progress import files_bar
 from codectool.cli.sections import Option
 from codectool.cli.words import in_options
@@ -122,6 +122,7 @@ def run_inputs(
             raise UsageError(f"{source}: is a folder; name another one for the outputs")
         return _run_folder(each, suffix, folder, quiet)
     folder.refuse(source)
+    refuse_json_beside(each.target, as_json)
     return _run_one(each, folder, quiet, lambda: do_one(each, quiet, as_json))
 
 

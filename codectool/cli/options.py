@@ -205,10 +205,14 @@ def bar(share: float, width: int = 40) -> str:
     return block * round(width * share)
 
 
-def show_result(job: Any, result: Any) -> None:
-    """Print what came of a job on one file as one JSON object; UsageError where its output is on stdout."""
-    if job.target == "-":
+def refuse_json_beside(target: str, as_json: bool) -> None:
+    """Raise UsageError where JSON was asked for and the output itself goes to stdout."""
+    if as_json and target == "-":
         raise UsageError("--json prints to stdout, where the output goes already: name a file for it")
+
+
+def show_result(job: Any, result: Any) -> None:
+    """Print what came of a job on one file as one JSON object."""
     show(json.dumps({"file": job.source, "output": job.target, **asdict(result)}))
 
 

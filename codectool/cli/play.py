@@ -29,9 +29,10 @@ def play(source: str, start: str | None, duration: str | None) -> int:
     if player is None:
         names = ", ".join(command[0] for command in PLAYERS)
         raise UsageError(f"no player is here: install one of {names}, or decode to a WAV file")
-    command = [sys.executable, "-m", "codectool", "decode", source, "-", "-q"]
+    command = [sys.executable, "-m", "codectool", "decode", "-q"]
     for option, value in (("--start", start), ("--duration", duration)):
         command += [option, value] if value is not None else []
+    command += ["--", source, "-"]
     stdin = None if source == "-" else subprocess.DEVNULL  # else a key that stops the player may be lost
     with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE) as decoding:
         played = subprocess.run(player, stdin=decoding.stdout, check=False)

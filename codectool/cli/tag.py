@@ -19,6 +19,7 @@ def tag(
     source: str, changes: tuple[str, ...], clear: bool, output: str | None, force: bool, quiet: bool
 ) -> None:
     """Show the tags of an .ecdc file, or change them without encoding anew; KEY= drops one."""
+    from codectool.audio.tags import tag_name
     from codectool.container import editing
 
     if not changes and not clear:
@@ -29,7 +30,10 @@ def tag(
         return
     if not all("=" in change for change in changes):
         raise UsageError(f"{' '.join(changes)}: tags are KEY=VALUE")
-    wanted = dict(change.split("=", 1) for change in changes)
+    wanted: dict[str, str] = {}
+    for change in changes:
+        name, text = change.split("=", 1)
+        wanted |= {name: "", tag_name(name): text}  # a name that means another does not stand beside it
     job = editing.TagJob(source, output or source, wanted, clear, overwrite=force or output is None)
     tags = editing.tag_file(job)
     say(f"{job.target}: {len(tags)} tags", quiet)

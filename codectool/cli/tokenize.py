@@ -22,8 +22,8 @@ from codectool.models.registry import DEFAULT_MODEL
 if TYPE_CHECKING:
     from codectool.tokens.running import Tell, Totals
 
-# Number of this process and of all, as those who start many name them: ours, Slurm's, torchrun's.
-PARTS = (("SLURM_PROCID", "SLURM_NTASKS"), ("RANK", "WORLD_SIZE"))
+# Number of this process and of all, by whoever starts many: torchrun, which Slurm may start, and Slurm.
+PARTS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
 
 
 class Part(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
@@ -132,7 +132,8 @@ def part_of(environment: Mapping[str, str]) -> tuple[int, int]:
             part = int(environment[number]), int(environment[count])
             if part[0] >= part[1]:
                 raise UsageError(f"{number}={part[0]} is not below {count}={part[1]}: say --shard I/N")
-            return part
+            if part[1] > 1:
+                return part
     return 0, 1
 
 

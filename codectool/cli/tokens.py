@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from codectool.cli.operands import pair_operands, pair_option
-from codectool.cli.options import SampleRate, known_models, say, show
-from codectool.errors import UsageError
+from codectool.cli.options import SampleRate, known_models, refuse_json_beside, say, show
 
 
 @click.command()
@@ -47,8 +46,7 @@ def tokens(
     --model encodec_24khz codes.npy out.ecdc
     """
     source, target = pair_operands(names, output, force)
-    if as_json and target == "-":
-        raise UsageError("--json prints to stdout, where the output goes already: name a file for it")
+    refuse_json_beside(target, as_json)
     from codectool.tokens.npz import TokensJob
     from codectool.tokens.npz import tokens as convert
 

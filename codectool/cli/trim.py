@@ -7,7 +7,7 @@ import json
 import click
 
 from codectool.cli.operands import pair_operands, pair_option
-from codectool.cli.options import Rate, say, show
+from codectool.cli.options import Rate, refuse_json_beside, say, show
 
 
 @click.command()
@@ -30,10 +30,11 @@ def trim(
     if (rate_bps is None) == (levels is None):
         raise click.UsageError("give either --bitrate or --levels")
     source, target = pair_operands(names, output, force)
+    refuse_json_beside(target, as_json)
     from codectool.container import editing
 
     written = editing.trim_file(editing.TrimJob(source, target, levels, rate_bps, force))
-    if as_json and target != "-":
+    if as_json:
         show(json.dumps({"file": source, "output": target, "bytes_written": written}))
     else:
         say(f"{target}: {written} bytes", quiet)

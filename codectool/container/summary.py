@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import BinaryIO
 
-from codectool.container.fit import is_overlong, misfit
+from codectool.container.fit import heard_channels, is_overlong, misfit
 from codectool.container.header import Header
 from codectool.container.opening import AnyHeader, AnyReader, open_reader
 from codectool.container.reader import Audio, Gap
 from codectool.container.v0 import HeaderV0
 from codectool.container.v0_reader import ReaderV0
 from codectool.errors import DataError
+from codectool.models.registry import find, is_known
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Summary:
     def facts(self) -> dict[str, object]:
         """Return what a person or a program wants to know, in plain values, by names with units."""
         header = self.header
+        entry = find(header.model) if is_known(header.model) else None
         return {
             "version": header.version,
             "model": header.model,
@@ -59,7 +61,7 @@ class Summary:
             "sample_rate_hz": header.original_rate_hz,
             "channels": header.original_channels,
             "model_rate_hz": header.model_rate_hz,
-            "coded_channels": header.streams,
+            "coded_channels": header.streams if entry is None else heard_channels(header, entry),
             "levels": header.levels,
             "frames": self.frames,
             "packets": self.packets,

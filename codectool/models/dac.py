@@ -169,4 +169,4 @@ def own_dac(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-FAMILY = Family(Config, build, published=own_dac, bare=True)
+FAMILY = Family(Config, build, published=own_dac, has_bfloat16=False, bare=True)

@@ -29,6 +29,7 @@ class Family:
         published: returns tensors under our names, from those of a checkpoint that others wrote, after weight
             norm is folded; ValueError for what cannot be such a checkpoint. None if only we write weights.
         bears_bfloat16: whether large products may be rounded to bfloat16 by default.
+        has_bfloat16: whether there are products that can be; where there are none, asking for it is an error.
         bare: whether a codec holds no numbers but those of its checkpoint, and what a hook at their loading
             derives. Then it is built without any, and large weights take memory once.
     """
@@ -37,6 +38,7 @@ class Family:
     build: Callable[[Any], Codec]
     published: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
     bears_bfloat16: bool = False
+    has_bfloat16: bool = True
     bare: bool = False
 
 

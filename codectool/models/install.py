@@ -1,4 +1,7 @@
-"""Weights put where they are found: downloaded, or converted from a published checkpoint."""
+"""Weights put where they are found: downloaded, or converted from a published checkpoint.
+
+Checkpoints of tensors need torch, which is imported when there is one; graphs do without.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,20 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from codectool.errors import FileError, WeightsError
 from codectool.files.inputs import open_file
 from codectool.files.outputs import open_atomic
 from codectool.files.streams import as_file_error
-from codectool.models.checkpoints import write_checkpoint
 from codectool.models.fetching import SHA256_DIGITS, downloaded, exclusive_lock
-from codectool.models.identifying import Checkpoint, identify
 from codectool.models.registry import Download, ModelEntry, find
 from codectool.models.search import cache_folder, how_to_get, weights_places
 from codectool.models.weights import weights_fingerprint
+
+if TYPE_CHECKING:
+    from codectool.models.identifying import Checkpoint
 
 GRAPHS_MODEL = "lyra_v2"  # the one model that is published as several files
 
@@ -72,9 +77,11 @@ def fetch(job: FetchJob, progress: Callable[[int], None] | None = None) -> Insta
             with suppress(WeightsError):  # those that are damaged are fetched anew
                 return Installed(entry, here, weights_fingerprint(here), "they were here already")
         if entry.parts:
-            return _fetch_parts(entry, folder, progress)
+            return _fetch_parts(entry, folder, job.mirror, progress)
         if entry.download is None:
             raise WeightsError(f"{job.name}: no download is known that could be checked: {how_to_get(entry)}")
+        from codectool.models.identifying import identify
+
         download = _from_mirror(entry.download, job.mirror)
         with downloaded(download, folder, progress) as (path, sha256):
             origin = {"source": entry.download.url, "source_sha256": sha256}
@@ -82,12 +89,14 @@ def fetch(job: FetchJob, progress: Callable[[int], None] | None = None) -> Insta
     return replace(installed, note=_checked_by(entry.download.sha256, sha256))
 
 
-def _fetch_parts(entry: ModelEntry, folder: Path, progress: Callable[[int], None] | None) -> Installed:
+def _fetch_parts(
+    entry: ModelEntry, folder: Path, mirror: str | None, progress: Callable[[int], None] | None
+) -> Installed:
     """Download the several files of a model, and put them into one."""
     with ExitStack() as stack:
         graphs = {}
         for part in entry.parts:
-            path, _ = stack.enter_context(downloaded(part, folder, progress))
+            path, _ = stack.enter_context(downloaded(_from_mirror(part, mirror), folder, progress))
             graphs[PurePosixPath(part.url).name] = path
         origin = {"source": entry.parts[0].url}
         return _store_graphs(entry, graphs, folder / entry.weights_file, origin, overwrite=True)
@@ -136,6 +145,8 @@ def convert(job: ImportJob) -> Installed:
     """
     if job.source.is_dir():
         return _convert_folder(job)
+    from codectool.models.identifying import identify
+
     with open_file(job.source):  # which says what is wrong, if it cannot be
         checkpoint = identify(job.source, None if job.name is None else find(job.name))
     origin = {"source": job.source.name}
@@ -163,6 +174,8 @@ def _convert_folder(job: ImportJob) -> Installed:
 
 
 def _store(checkpoint: Checkpoint, target: Path, origin: dict[str, str], overwrite: bool) -> Installed:
+    from codectool.models.checkpoints import write_checkpoint
+
     entry = checkpoint.entry
     with open_atomic(target, overwrite=overwrite) as file:
         write_checkpoint(file, checkpoint.tensors, {"model": entry.name, "licence": entry.licence, **origin})

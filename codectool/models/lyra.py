@@ -100,7 +100,10 @@ def _read(path: Path) -> Tensors:
                 raise WeightsError(f"{path}: holds no graphs of Lyra: import the published ones")
             return {name: file.get_tensor(name) for name in wanted}
     except (SafetensorError, OSError, TypeError) as error:
-        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
+        raise WeightsError(
+            f"{path}: not a readable safetensors file ({error}): "
+            "`codec models import` makes one of the folder of published graphs"
+        ) from error
 
 
 def _checked(entry: ModelEntry, tensors: Tensors, path: Path) -> QuantizerGraph:

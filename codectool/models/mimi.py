@@ -62,4 +62,4 @@ def build(config: Config) -> MimiCodec:
     return MimiCodec(config)
 
 
-FAMILY = Family(Config, build, published=own_mimi, bare=True)
+FAMILY = Family(Config, build, published=own_mimi, has_bfloat16=False, bare=True)

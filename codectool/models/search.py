@@ -56,7 +56,11 @@ def has_graphs(entry: ModelEntry) -> bool:
 
 def how_to_get(entry: ModelEntry) -> str:
     """Return a sentence on how to get the weights of a model."""
-    if entry.download is not None or entry.parts:
+    if entry.parts:
+        return (
+            f"`codec models fetch {entry.name}` downloads them, `codec models import` takes a folder of them"
+        )
+    if entry.download is not None:
         return f"`codec models fetch {entry.name}` downloads them, or give them with `weights=FILE`"
     where = f"get the checkpoint from {entry.page}, and " if entry.page else ""
     return f"{where}give them with `weights=FILE`"

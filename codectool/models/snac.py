@@ -175,4 +175,4 @@ def own_snac(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-FAMILY = Family(Config, build, published=own_snac, bare=True)
+FAMILY = Family(Config, build, published=own_snac, has_bfloat16=False, bare=True)

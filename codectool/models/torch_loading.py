@@ -43,7 +43,7 @@ def load_torch(
     where = _move(codec, device)
     product_type = torch.float32
     if where.type == "cpu":
-        product_type = _product_type(precision, family)
+        product_type = _product_type(entry, precision, family)
         pack(codec, product_type, release=True)
     elif precision == "bfloat16":
         raise UsageError(f"precision bfloat16 is for the CPU, not for {device}")
@@ -147,7 +147,9 @@ def _has(device: str) -> bool:
     return backend is not None and bool(backend.is_available())
 
 
-def _product_type(precision: str, family: Family) -> torch.dtype:
+def _product_type(entry: ModelEntry, precision: str, family: Family) -> torch.dtype:
+    if precision == "bfloat16" and not family.has_bfloat16:
+        raise UsageError(f"precision bfloat16: {entry.name} computes in float32 only")
     if precision == "auto":
         precision = "bfloat16" if family.bears_bfloat16 and fast_bfloat16() else "float32"
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]

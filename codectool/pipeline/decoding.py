@@ -167,6 +167,7 @@ class Decoding:
             if self._job.strict and self.reader.gaps:  # of a pipe, which could not be looked at before
                 _refuse(self.reader.gaps[0], self.header)
             yield block
+        _refuse_late_start(self.part, self.reader.total_samples, self._job, self.header)  # of a pipe
 
     def notes(self) -> list[str]:
         """Return what is to be known of this decode, and is by design."""
@@ -207,11 +208,18 @@ def _look_ahead(stream: BinaryIO, header: Header | None) -> Summary | None:
 def _part(job: DecodeJob, header: AnyHeader, summary: Summary | None) -> Part:
     rate_hz = header.original_rate_hz
     first_sample = round(job.start_s * rate_hz)
-    total_samples = summary.total_samples if summary is not None else None
-    if total_samples is not None and first_sample > total_samples:
-        raise UsageError(f"start {job.start_s:g} s: {job.source} ends at {total_samples / rate_hz:g} s")
     end_sample = None if job.duration_s is None else first_sample + round(job.duration_s * rate_hz)
-    return Part(first_sample, end_sample)
+    part = Part(first_sample, end_sample)
+    _refuse_late_start(part, None if summary is None else summary.total_samples, job, header)
+    return part
+
+
+def _refuse_late_start(part: Part, total_samples: int | None, job: DecodeJob, header: AnyHeader) -> None:
+    """Raise UsageError for a part that begins behind the end, if that is known."""
+    if total_samples is not None and part.first_sample > total_samples:
+        source = "stdin" if job.source == "-" else job.source
+        end_s = total_samples / header.original_rate_hz
+        raise UsageError(f"start {job.start_s:g} s: {source} ends at {end_s:g} s")
 
 
 def _right_model(header: AnyHeader, job: DecodeJob, loader: Loader) -> LoadedModel:

@@ -110,7 +110,10 @@ def plan_encode(job: EncodeJob, channels: int) -> EncodePlan:
 def check_encode(job: EncodeJob) -> None:
     """Raise UsageError for what can be refused before the recording is opened."""
     if job.keep_channels:  # what else depends on how many there are
-        _check_choices(job, find(job.model))
+        entry = find(job.model)
+        _check_choices(job, entry)
+        if job.levels is not None:
+            entry.check_levels(job.levels)
     else:
         plan_encode(job, channels=1)
 
@@ -118,8 +121,6 @@ def check_encode(job: EncodeJob) -> None:
 def _streams(job: EncodeJob, entry: ModelEntry, channels: int) -> int:
     if not job.keep_channels:
         return 1
-    if entry.channels > 1:
-        raise UsageError(f"{entry.name} codes its channels together: they cannot be kept apart")
     if channels > KEPT_CHANNELS_LIMIT:
         raise UsageError(
             f"{job.source}: {channels} channels, and {KEPT_CHANNELS_LIMIT} at most can be kept: mix them"
@@ -132,6 +133,8 @@ def _check_choices(job: EncodeJob, entry: ModelEntry) -> None:
         raise UsageError(f"container {job.container!r}: choose from v0, v1")
     if job.low_latency and not entry.streams:
         raise UsageError(f"low latency is for models that stream, and {entry.name} does not")
+    if job.keep_channels and entry.channels > 1:
+        raise UsageError(f"{entry.name} codes its channels together: they cannot be kept apart")
     if job.container == "v1":
         if job.language_model is not None:
             raise UsageError("a language model is for version 0 files only: add `container='v0'`")

@@ -11,7 +11,8 @@ from typing import Any
 
 from codectool.audio.formats import FORMAT_OF_SUFFIX
 from codectool.errors import DataError, FileError
-from codectool.tokens.items import CODED_SUFFIX, Input, Place, clean_key, key_of
+from codectool.tokens.items import CODED_SUFFIX, Input, Place, key_of
+from codectool.tokens.keys import clean_key
 from codectool.tokens.parquet_format import pyarrow
 
 PATH_FIELDS = ("audio_filepath", "audio_path", "audio", "path")  # of a manifest, the first that is there
@@ -22,38 +23,58 @@ AUDIO_SUFFIXES = {*FORMAT_OF_SUFFIX, ".m4a", ".aac", ".wma", ".webm"}  # also wh
 def in_tar(path: Path) -> Iterator[Input]:
     """Yield the audio members of a tar file as inputs.
 
-    A .json member of the same key, before or after the audio, gives the fields.
+    A .json member of the same key, before or after the audio, gives the fields. Where the file is damaged or
+    cut, the last input is a problem. Raises DataError for a file that is no tar.
     """
+    damage: list[str] = []
     try:
         with tarfile.open(path, "r:") as archive:
-            for key, members in groupby(_files_in(archive), lambda member: _split(member.name)[0]):
-                fields: dict[str, Any] = {}
-                audio = None
-                for member in members:
-                    suffix = f".{member.name.rpartition('.')[2]}".lower()
-                    if suffix == ".json":
-                        loaded = json.load(archive.extractfile(member))  # type: ignore[arg-type]
-                        fields |= loaded if isinstance(loaded, dict) else {}
-                    elif suffix in (".txt", ".text"):
-                        fields["text"] = archive.extractfile(member).read().decode()  # type: ignore[union-attr]
-                    elif suffix in AUDIO_SUFFIXES | {CODED_SUFFIX}:
-                        audio = Place(str(path), member.offset_data, member.size, name=member.name)
-                if audio is not None:
-                    fields = {
-                        name: value for name, value in fields.items() if name not in (*PATH_FIELDS, "id")
-                    }
-                    yield Input(clean_key(key) or audio.name, audio, fields)
+            for _, members in groupby(_files_in(archive, damage), lambda member: _split(member.name)[0]):
+                yield from _of_sample(archive, path, list(members))
     except (tarfile.TarError, ValueError) as error:
         raise DataError(f"{path}: is not a plain tar file that can be read ({error})") from error
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if damage:
+        yield Input(path.name, problem=f"is damaged or cut, and holds perhaps more recordings ({damage[0]})")
 
 
-def _files_in(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    for member in archive:
-        archive.members = []  # type: ignore[attr-defined]  # else it keeps all it has seen
-        if member.isfile():
-            yield member
+def _files_in(archive: tarfile.TarFile, damage: list[str]) -> Iterator[tarfile.TarInfo]:
+    """Yield the files of an archive, and add to `damage` why there are no more, if that is not its end."""
+    try:
+        for member in archive:
+            archive.members = []  # type: ignore[attr-defined]  # else it keeps all it has seen
+            if member.isfile():
+                yield member
+        archive.fileobj.seek(archive.offset)  # type: ignore[union-attr]
+        rest = archive.fileobj.read(tarfile.BLOCKSIZE)  # type: ignore[union-attr]
+        if len(rest) < tarfile.BLOCKSIZE or any(rest):  # tarfile takes a damaged header for the end
+            damage.append("it has no end")
+    except tarfile.TarError as error:
+        damage.append(str(error))
+
+
+def _of_sample(archive: tarfile.TarFile, path: Path, members: list[tarfile.TarInfo]) -> Iterator[Input]:
+    """Yield what the members of one key hold; of several recordings, each has its suffix in its key."""
+    fields: dict[str, Any] = {}
+    problem = None
+    places: list[Place] = []
+    for member in members:
+        suffix = f".{member.name.rpartition('.')[2]}".lower()
+        try:
+            if suffix == ".json":
+                loaded = json.load(archive.extractfile(member))  # type: ignore[arg-type]
+                fields |= loaded if isinstance(loaded, dict) else {}
+            elif suffix in (".txt", ".text"):
+                fields["text"] = archive.extractfile(member).read().decode()  # type: ignore[union-attr]
+            elif suffix in AUDIO_SUFFIXES | {CODED_SUFFIX}:
+                places.append(Place(str(path), member.offset_data, member.size, name=member.name))
+        except (ValueError, tarfile.TarError) as error:
+            problem = f"its {suffix} cannot be read ({error})"
+    fields = {name: value for name, value in fields.items() if name not in (*PATH_FIELDS, "id")}
+    for place in places:
+        key = clean_key(_split(place.name)[0] if len(places) == 1 else place.name)
+        yield Input(key or path.name, place, fields, problem)
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -73,11 +94,10 @@ def in_parquet(path: Path) -> Iterator[Input]:
                 raise DataError(f"{path}: has no column audio, but {', '.join(names)}")
             number = 0
             others = [name for name in names if name != "audio"]
-            inside = [f"audio.{part.name}" for part in _parts(file) if part.name == "path"]
-            for batch in file.iter_batches(1024, columns=others + inside or ["audio"]):
-                for row in batch.to_pylist():
+            for batch in file.iter_batches(1024, columns=others + _paths_in(arrow, file)):
+                for row in batch.to_pylist() or [{}] * batch.num_rows:
                     audio = row.pop("audio", None)
-                    name = (audio or {}).get("path") or "" if isinstance(audio, dict | None) else ""
+                    name = (audio.get("path") if isinstance(audio, dict) else audio) or ""
                     stated = next((str(row[each]) for each in ID_FIELDS if row.get(each) is not None), None)
                     key = clean_key(stated) or (key_of(name, Path()) if name else f"{path.stem}-{number:06}")
                     fields = {each: value for each, value in row.items() if each not in ID_FIELDS}
@@ -89,6 +109,10 @@ def in_parquet(path: Path) -> Iterator[Input]:
         raise DataError(f"{path}: is not a Parquet file that can be read ({error})") from error
 
 
-def _parts(file: Any) -> list[Any]:
+def _paths_in(arrow: Any, file: Any) -> list[str]:
+    """Return the columns that name files, without those that hold them."""
     kind = file.schema_arrow.field("audio").type
-    return [kind.field(number) for number in range(kind.num_fields)]
+    if arrow.types.is_string(kind) or arrow.types.is_large_string(kind):
+        return ["audio"]
+    parts = [kind.field(number).name for number in range(kind.num_fields)]
+    return ["audio.path"] if "path" in parts else []

@@ -13,7 +13,7 @@ from codectool.container import codes_of, open_reader
 from codectool.pipeline import EncodeJob, encode
 from codectool.tokens.items import Input
 from codectool.tokens.jobs import TokenizeJob
-from codectool.tokens.reading import read
+from codectool.tokens.reading import is_empty, read
 
 
 @dataclass
@@ -45,7 +45,10 @@ def check(job: TokenizeJob, count: int) -> Checked:
     result = Checked()
     for name in sorted({name for name, _ in chosen}):
         wanted = {each.key: each for shard_name, each in chosen if shard_name == name}
-        for item in read(Path(job.target) / name):
+        path = Path(job.target) / name
+        if is_empty(path):
+            continue
+        for item in read(path):
             if item["id"] in wanted:
                 _compare(item["codes"], wanted[item["id"]], job, result)
     return result

@@ -45,12 +45,14 @@ class Place:
     @property
     def is_coded(self) -> bool:
         """Whether it holds codes already."""
-        return PurePath(self.name or self.path).suffix == CODED_SUFFIX
+        return PurePath(self.name or self.path).suffix.lower() == CODED_SUFFIX
 
     def read(self) -> bytes:
         """Return all bytes; FileError or DataError when they cannot be read."""
         if self.row is not None:
             data = audio_column(self.path, self.row)
+            if data is None and not self.name:
+                raise DataError("its column audio is empty")
             return data if data is not None else _read(self.name, 0, None)
         return _read(self.path, self.start_byte or 0, self.size_bytes)
 
@@ -61,11 +63,11 @@ class Place:
         return source if self.start_s is None else PartSource(source, self.start_s, self.duration_s)
 
     def known_bytes(self) -> int:
-        """Return the number of bytes, -1 if it is not known before they are read."""
-        if self.size_bytes is not None or self.row is not None:
-            return -1 if self.size_bytes is None else self.size_bytes
+        """Return the number of bytes, of a row those of its whole file; -1 where there is no file."""
+        if self.size_bytes is not None:
+            return self.size_bytes
         try:
-            return Path(self.path).stat().st_size
+            return Path(self.path).stat().st_size if self.path else -1
         except OSError:
             return -1
 
@@ -124,12 +126,6 @@ def key_of(path: str, base: Path) -> str:
     return f"{pure.stem}-{digest}"
 
 
-def clean_key(key: str | None) -> str:
-    """Return a key as a name that is valid within any folder."""
-    parts = (key or "").replace("\\", "/").split("/")
-    return "/".join(part for part in parts if part not in ("", ".", ".."))
-
-
 def _read(path: str, start_byte: int, size_bytes: int | None) -> bytes:
     with open_file(Path(path)) as file:
         file.seek(start_byte)
@@ -148,20 +144,27 @@ def audio_column(path: str, row: int) -> bytes | None:
     return value if isinstance(value, bytes) else None
 
 
+def _state(path: str) -> tuple[int, ...]:
+    """Return what tells a file from one that is there later, or from elsewhere, under the same name."""
+    found = Path(path).stat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
 @lru_cache(maxsize=1)
-def _bounds(path: str) -> list[int]:
+def _bounds(path: str, state: tuple[int, ...]) -> list[int]:
     with pyarrow().parquet.ParquetFile(path) as file:
         counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     return [sum(counts[:group]) for group in range(len(counts) + 1)]
 
 
 def _row_group(path: str, row: int) -> tuple[int, Any]:
-    bounds = _bounds(path)
+    state = _state(path)
+    bounds = _bounds(path, state)
     group = max(number for number, first in enumerate(bounds[:-1]) if first <= row)
-    return bounds[group], _loaded_group(path, group)
+    return bounds[group], _loaded_group(path, state, group)
 
 
 @lru_cache(maxsize=1)
-def _loaded_group(path: str, group: int) -> Any:
+def _loaded_group(path: str, state: tuple[int, ...], group: int) -> Any:
     with pyarrow().parquet.ParquetFile(path) as file:
         return file.read_row_group(group, columns=["audio"]).column("audio").combine_chunks()

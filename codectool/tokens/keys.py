@@ -1,4 +1,4 @@
-"""Whether a key was met before, among more keys than one would want to hold."""
+"""Keys as names of files, and whether a key was met before, among more keys than one would want to hold."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 HASH_BYTES = 8  # of a million keys, two have the same by chance once in 37 million times
+
+
+def clean_key(key: str | None) -> str:
+    """Return a key as a name that is valid within any folder."""
+    parts = (key or "").replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", ".", ".."))
 
 
 class Keys:

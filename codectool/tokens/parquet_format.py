@@ -89,7 +89,13 @@ def _names(rows: list[dict[str, Any]]) -> list[str]:
 
 def _column(arrow: ModuleType, values: list[Any]) -> Any:
     try:
-        column = arrow.array(values)
-    except (arrow.ArrowException, ValueError):  # numbers here and text there: they are kept as JSON
+        column = arrow.array([_text(value) for value in values])
+        arrow.parquet.write_table(arrow.table({"": column[:0]}), arrow.BufferOutputStream())
+    except (arrow.ArrowException, ValueError, OverflowError):  # of no one type: they are kept as JSON
         column = arrow.array([None if value is None else json.dumps(value) for value in values])
     return column.cast(arrow.string()) if arrow.types.is_null(column.type) else column
+
+
+def _text(value: Any) -> Any:
+    """Return a text that is no Unicode, as names of files may be, with its bytes spelled out."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codectool.errors import FileError
+from codectool.errors import FileError, UsageError
 from codectool.files.inputs import open_input
 from codectool.tokens.formats import FORMATS, format_of_shard, state_folder
 from codectool.tokens.layouts import laid_out, vocabulary_of
@@ -32,14 +32,14 @@ def shard_paths(source: str | Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     found = sorted({found for glob in GLOBS for found in path.glob(glob)})
-    found = [each for each in found if not _is_empty(each)]
+    found = [each for each in found if not is_empty(each)]
     if not found:
         raise FileError(f"{path}: holds no shards of tokens ({', '.join(GLOBS)})")
     return found
 
 
-def _is_empty(path: Path) -> bool:
-    """Whether all recordings of a shard failed: it has no lines then, or is a tar file without members."""
+def is_empty(path: Path) -> bool:
+    """Return whether all recordings of a shard failed: it has no lines, or is a tar file without members."""
     with open_input(path) as file:
         start = file.read(tarfile.BLOCKSIZE)
     return not start.strip(b"\0")
@@ -72,9 +72,11 @@ def read(source: str | Path, layout: str = "parallel", levels: int | None = None
     `codes` are int16 or int32, `[levels, frames]` or in the shape of the layout (`codectool.tokens.layouts`).
     With `levels` they are the first so many levels only. The other keys are `id`, `samples`,
     `sample_rate_hz`, `channels`, `duration_s`, `frames`, and the fields that came with the input. Raises
-    DataError for damage, and UsageError for an unknown layout.
+    DataError for damage, and UsageError for an unknown layout or more levels than there are.
     """
     for shard in open_shards(source):
+        if levels is not None and not 1 <= levels <= shard.description.levels:
+            raise UsageError(f"{shard.path}: has {shard.description.levels} levels, not {levels}")
         sizes = shard.description.codebook_sizes[:levels]
         vocabulary_of(layout, sizes)  # an unknown layout is told before a shard is read
         for record in shard.records:

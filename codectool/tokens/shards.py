@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -27,10 +28,20 @@ class Shard:
     name: str
     inputs: tuple[Input, ...]
 
-    def digest(self) -> str:
-        """Return what tells the same inputs from others: sha256 of their keys and sizes."""
-        lines = (f"{each.key}\0{each.place.known_bytes()}\n" for each in self.inputs)
-        return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
+    def digest(self, failed: Container[str] = ()) -> str:
+        """Return what tells the same inputs from others: sha256 of their keys, sizes, parts and fields.
+
+        Of inputs that failed the size is left out: they are still the same when they have been mended.
+        """
+        digest = hashlib.sha256()
+        for each in self.inputs:
+            place = each.place
+            size_bytes = -1 if each.key in failed else place.known_bytes()
+            line = f"{each.key}\0{size_bytes}"
+            if place.start_s is not None or each.fields:
+                line += json.dumps([place.start_s, place.duration_s, each.fields], sort_keys=True)
+            digest.update(f"{line}\n".encode(errors="surrogateescape"))
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -81,7 +92,7 @@ def write_shard(
         form.write(output, description, counted(records), path)
     return Written(
         shard=shard.name,
-        inputs_sha256=shard.digest(),
+        inputs_sha256=shard.digest({error["id"] for error in errors}),
         items=counted.items,
         frames=counted.frames,
         duration_s=counted.duration_s,

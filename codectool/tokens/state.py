@@ -93,7 +93,7 @@ class State:
         if found is None or not (self.target / shard.name).is_file():
             return None
         written = Written(**found)
-        if written.inputs_sha256 != shard.digest():
+        if written.inputs_sha256 != shard.digest({error["id"] for error in written.errors}):
             raise self._other_recordings(shard.name)
         return written
 

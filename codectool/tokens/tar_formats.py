@@ -20,6 +20,7 @@ import numpy as np
 
 from codectool.errors import DataError
 from codectool.files.outputs import open_atomic
+from codectool.tokens.keys import clean_key
 from codectool.tokens.layouts import Codes
 from codectool.tokens.records import Description, Record
 
@@ -91,8 +92,11 @@ def read_shar(path: Path) -> tuple[Description, Iterator[Record]]:
 
 
 def member_name(key: str) -> str:
-    """Return a key as the name of a member: readers take what follows the first dot for a suffix."""
-    folder, _, name = key.rpartition("/")
+    """Return a key as the name of a member, which leads out of no folder.
+
+    Readers take what follows the first dot for a suffix.
+    """
+    folder, _, name = clean_key(key).rpartition("/")
     name = name.replace(".", "_")
     return f"{folder}/{name}" if folder else name
 

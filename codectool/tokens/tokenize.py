@@ -20,13 +20,16 @@ from codectool.tokens.items import Input, Place
 from codectool.tokens.layouts import laid_out, vocabulary_of
 from codectool.tokens.records import Description, Record
 
+LIKELY_CHANNELS = 8  # more, and fewer samples than that, are samples put in the place of channels
+
 
 class Tokenize:
     """Turns a column of recordings into columns of tokens, a batch at a time.
 
     It works in `ray.data.Dataset.map_batches(Tokenize, ...)` and in `datasets.Dataset.map(Tokenize(),
     batched=True)` as it is. A recording is the bytes of an audio file, its path, a dictionary with `bytes` or
-    `path`, or one with `array` (`[samples]` or `[channels, samples]`) and `sampling_rate`.
+    `path`, or one with `array` (floats, int16 or int32 `[samples]` or `[channels, samples]`) and
+    `sampling_rate`.
 
     The column of audio becomes `codes` (int16 or int32 `[levels, frames]`, or the shape of the layout),
     `frames`, `samples`, `sample_rate_hz`, `channels`, and `error`, which says why a recording has no codes
@@ -132,6 +135,20 @@ class ArraySource(AudioSource):
         return block
 
 
+def _block(values: Any) -> Block:
+    """Return samples as floats `[channels, samples]`; ValueError for what is none."""
+    array = np.atleast_2d(np.asarray(values))
+    if array.dtype in (np.int16, np.int32):
+        array = array * 2.0 ** (1 - 8 * array.itemsize)
+    if array.dtype.kind != "f" or array.ndim != 2 or len(array) > max(array.shape[1], LIKELY_CHANNELS):
+        raise ValueError(
+            f"{array.dtype} {array.shape}: give floats or int16, [samples] or [channels, samples]"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError("it has values that are not finite")
+    return array.astype(np.float32)
+
+
 def _input(number: int, audio: Any) -> Input:
     """Return one cell of a column of audio as an input; one that is none of the known kinds has a problem."""
     key = str(number)
@@ -139,8 +156,11 @@ def _input(number: int, audio: Any) -> Input:
         if audio.get("bytes") is not None:
             return Input(key, BytesPlace("", data=audio["bytes"]))
         if audio.get("array") is not None:
-            array = np.atleast_2d(np.asarray(audio["array"], np.float32))
-            return Input(key, ArrayPlace("", audio=array, rate_hz=int(audio["sampling_rate"])))
+            try:
+                place = ArrayPlace("", audio=_block(audio["array"]), rate_hz=int(audio["sampling_rate"]))
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                return Input(key, problem=f"holds no array with a sampling_rate ({error!r})")
+            return Input(key, place)
         audio = audio.get("path")
     if isinstance(audio, bytes):
         return Input(key, BytesPlace("", data=audio))

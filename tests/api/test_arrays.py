@@ -106,3 +106,9 @@ def test_a_bit_rate_or_levels_but_not_both() -> None:
     assert levels_of(ENTRY, None, None) == levels_of(ENTRY, 6000, None) == levels_of(ENTRY, None, 8) == 8
     with pytest.raises(ValueError, match="not both"):
         levels_of(ENTRY, 6000, 8)
+
+
+@pytest.mark.parametrize("choice", [{"levels": True}, {"levels": 2.5}, {"levels": "2"}, {"bitrate": "6kbps"}])
+def test_levels_and_rates_are_numbers(choice: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="give a"):
+        levels_of(find("base_24khz"), choice.get("bitrate"), choice.get("levels"))

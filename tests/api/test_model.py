@@ -129,3 +129,12 @@ def test_all_public_names_are_there_and_no_others() -> None:
         assert name in dir(codectool)
     with pytest.raises(AttributeError, match="nothing"):
         codectool.nothing  # noqa: B018
+
+
+def test_levels_stay_in_a_stream(model: codectool.Model) -> None:
+    decoder = model.decoder()
+    decoder.push(np.zeros((8, 3), int))
+    with pytest.raises(ValueError, match="codes of 4 levels, in a stream of 8"):
+        decoder.push(np.zeros((4, 3), int))
+    decoder.finish()
+    decoder.push(np.zeros((4, 3), int))

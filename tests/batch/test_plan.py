@@ -172,6 +172,10 @@ def test_impossible_rates_and_formats_are_refused() -> None:
     touch("in/a.wav", "in/b.ecdc")
     with pytest.raises(UsageError, match="25 kbps is not possible"):
         plan(BatchJob(EncodeJob("in", "out", rate_bps=25_000)))
+    with pytest.raises(UsageError, match="cannot be kept apart"):
+        plan(BatchJob(EncodeJob("in", "out", model="base_48khz", keep_channels=True)))
+    with pytest.raises(UsageError, match="33 levels are not possible"):
+        plan(BatchJob(EncodeJob("in", "out", levels=33, keep_channels=True)))
     with pytest.raises(UsageError, match="no model is called"):
         plan(BatchJob(EncodeJob("in", "out", model="nobody")))
     with pytest.raises(UsageError, match="no format is known"):

@@ -85,7 +85,10 @@ def test_json_of_one_file(codec: Codec, write_wav: Write) -> None:
     assert json.loads(codec("decode", "in.ecdc", "-o", "back.wav", "--json").stdout)["rate_hz"] == RATE_HZ
     assert json.loads(codec("trim", "in.ecdc", "low.ecdc", "-b", "3k", "--json").stdout)["bytes_written"] > 0
     assert json.loads(codec("tokens", "in.ecdc", "t.npy", "--json").stdout)["shape"] == [8, 16]
-    assert codec("encode", "in.wav", "-c", "--json").code == 2
+    for command in ("encode in.wav", "decode in.ecdc", "trim in.ecdc -b 3k", "tokens in.ecdc"):
+        ran = codec(*command.split(), "-o", "-", "--json")
+        assert (ran.code, ran.stdout) == (2, b"")
+        assert "name a file" in ran.complaint()
 
 
 def test_tags_change_without_encoding_anew(codec: Codec, write_wav: Write) -> None:
@@ -96,6 +99,10 @@ def test_tags_change_without_encoding_anew(codec: Codec, write_wav: Write) -> No
     assert codec("tag", "in.ecdc").stdout == b"album=B\ngenre=Folk\ntitle=New\n"
     assert codec("verify", "in.ecdc").code == 0
     assert codec("tag", "in.ecdc", "--clear", "-o", "bare.ecdc").code == 0
+    assert codec("tag", "bare.ecdc", "tracknumber=3", "date=1999").code == 0
+    assert codec("tag", "bare.ecdc", "Track=5", "year=").code == 0  # other names of the same two
+    assert codec("tag", "bare.ecdc").stdout == b"tracknumber=5\n"
+    assert codec("tag", "bare.ecdc", "--clear").code == 0
     codec("encode", "-f", "in.wav", "plain.ecdc")
     assert Path("bare.ecdc").read_bytes() == Path("plain.ecdc").read_bytes()
 
@@ -278,6 +285,9 @@ def test_playing_sends_a_wav_to_a_player(
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     assert codec("play", "in.ecdc", "--start", "0.05").code == 0
     assert soundfile.read("played.wav")[0].shape == (1200,)
+    Path("in.ecdc").rename("-in.ecdc")
+    assert codec("play", "--", "-in.ecdc").code == 0
+    assert soundfile.read("played.wav")[0].shape == (2400,)
 
 
 def test_headers_of_unknown_models_are_still_shown(codec: Codec) -> None:

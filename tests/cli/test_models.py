@@ -57,6 +57,8 @@ def test_one_model_is_told_at_length(codec: Codec, cache: Path) -> None:
         in codec("models", "show", "encodec_32khz").stdout.decode()
     )
     assert json.loads(codec("models", "show", "encodec_32khz", "--json").stdout)["longest_s"] == 60
+    lyra = codec("models", "show", "lyra_v2").stdout.decode()
+    assert "`codec models fetch lyra_v2` downloads them, `codec models import` takes a folder of them" in lyra
     assert codec("models", "show", "nobody").code == USAGE
 
 

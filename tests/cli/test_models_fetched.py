@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save
 
+from codectool.models import graph_families
 from codectool.models.loading import load
 from codectool.models.registry import MODELS, Download, ModelEntry, find
 from codectool.models.search import WEIGHTS_VARIABLE
@@ -107,6 +109,23 @@ def test_a_download_that_broke_off_goes_on(codec: Codec, cache: Path, site: Site
     assert codec("models", "fetch", NAME).code == 0
     assert site.asked == [None, "bytes=5000-"]
     assert [path.name for path in cache.iterdir()] == [f"{NAME}.safetensors"]
+
+
+def test_a_mirror_serves_models_of_one_file_and_of_several(
+    codec: Codec, cache: Path, site: Site, entry: ModelEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = hashlib.sha256(site.content).hexdigest()
+    elsewhere = Download("http://127.0.0.1:1/away/weights.th", len(site.content), sha256)
+    several = replace(find("lyra_v2"), parts=(elsewhere,))
+    monkeypatch.setitem(MODELS, NAME, replace(entry, download=elsewhere))
+    monkeypatch.setitem(MODELS, several.name, several)
+    content = save({"quantizer.codebooks": torch.zeros(1, 2, 3)})
+    monkeypatch.setattr(graph_families, "packed", lambda *_: content)
+    for name in (NAME, several.name):
+        ran = codec("models", "fetch", name, "--mirror", site.url.removesuffix("weights.th"))
+        assert ran.code == 0, ran.stderr
+    assert (cache / several.weights_file).read_bytes() == content
+    assert site.asked == [None, None]
 
 
 @pytest.mark.parametrize(

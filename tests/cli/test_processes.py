@@ -44,6 +44,40 @@ def test_a_pipe_gives_the_bytes_of_a_file(codec: Codec, process: Process) -> Non
     assert audio[4:] == filed.partition(b"data")[2][4:]
 
 
+def test_a_start_behind_the_end_of_a_pipe_is_refused_as_that_of_a_file_is(
+    codec: Codec, process: Process
+) -> None:
+    assert codec("encode", SPEECH, "out.ecdc").code == 0
+    ran = codec("decode", "out.ecdc", "part.wav", "--start", "99")
+    decoding = process("decode", "-", "part.wav", "--start", "99")
+    _, said = decoding.communicate(Path("out.ecdc").read_bytes(), WAIT_S)
+    assert (decoding.returncode, ran.code) == (2, 2)
+    assert said.decode().strip() == ran.complaint().replace("out.ecdc", "stdin")
+    assert not Path("part.wav").exists()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python has no way to ask for it")
+def test_nothing_that_lies_in_the_current_folder_is_run(
+    environment: dict[str, str], write_wav: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The command is a script, as it is installed; what it starts are workers, and itself."""
+    script = tmp_path / "bin" / "codec"
+    script.parent.mkdir()
+    script.write_text("from codectool.__main__ import main; main()")
+    Path("in").mkdir()
+    write_wav("in/one.wav")
+    for module in ("pickle", "click", "codectool"):  # of what a worker imports first, and then of its own
+        Path(f"{module}.py").write_text("raise SystemExit('code of the folder was run')")
+    (tmp_path / "bin" / "aplay").write_text("#!/bin/sh\nexec /bin/cat > played.wav\n")
+    (tmp_path / "bin" / "aplay").chmod(0o755)
+    environment["PATH"] = str(tmp_path / "bin")
+    commands = "encode in out --jobs 2", *(["play out/one.ecdc"] if os.name == "posix" else [])
+    for command in commands:
+        started = [sys.executable, script, *command.split()]
+        ran = subprocess.run(started, env=environment, capture_output=True, timeout=WAIT_S)
+        assert (ran.returncode, b"folder was run" in ran.stderr) == (0, False), ran.stderr
+
+
 def test_letters_that_stdout_lacks_are_spelled_out(
     codec: Codec, process: Process, environment: dict[str, str]
 ) -> None:

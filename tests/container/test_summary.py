@@ -45,6 +45,25 @@ def test_an_empty_recording() -> None:
     assert (summary.frames, summary.duration_s, summary.rate_bps, summary.complete) == (0, 0, None, True)
 
 
+@pytest.mark.parametrize(
+    ("model", "streams", "channels", "coded"),
+    [
+        ("toy", 3, 3, 3),
+        ("base_24khz", 2, 2, 2),
+        ("base_48khz", 1, 2, 2),
+        ("base_48khz", 1, 6, 2),
+        ("base_48khz", 1, 1, 1),
+    ],
+)
+def test_coded_channels_are_those_that_a_decode_gives(
+    model: str, streams: int, channels: int, coded: int
+) -> None:
+    known = {"model_rate_hz": 48_000, "hop_samples": 640} if model == "base_48khz" else {}
+    header = make_header(model=model, streams=streams, original_channels=channels, **known)
+    data = make_file(header, make_codes(header, 0))
+    assert scan(io.BytesIO(data)).facts()["coded_channels"] == coded
+
+
 def test_what_cannot_be_read() -> None:
     with pytest.raises(DataError, match="WAV"):
         scan(io.BytesIO(b"RIFF...."))

@@ -268,3 +268,13 @@ def test_import_says_it_in_one_line(name: str, tmp_path: Path, capsys: pytest.Ca
     assert said.count("\n") == 1
     assert name in said
     assert [place.name for place in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_bfloat16_is_refused_where_no_product_would_be_in_it(name: str, tmp_path: Path) -> None:
+    path = written(tensors_of(name), tmp_path / "a.safetensors")
+    if name == "qwen3_tts_12hz":  # its decoder has some
+        assert load(name, path, precision="bfloat16").precision == "bfloat16"
+        return
+    with pytest.raises(CodecError, match=f"precision bfloat16: {name} computes in float32") as caught:
+        load(name, path, precision="bfloat16")
+    assert caught.value.exit_code == 2

@@ -106,6 +106,18 @@ def test_parquet_with_audio_is_read(clips: Path) -> None:
     assert len(ids("out")) == 5
 
 
+def test_a_table_that_was_written_again_is_read_again(clips: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install '.[parquet]'")
+    from pyarrow import parquet
+
+    for number, name in enumerate(("clip000.wav", "clip001.wav")):
+        table = pyarrow.table({"audio": [(clips / name).read_bytes()]})
+        parquet.write_table(table, "audio.parquet")
+        tokenize("audio.parquet", f"out{number}")
+        (item,) = read(f"out{number}")
+        assert item["samples"] == soundfile.info(clips / name).frames
+
+
 def test_coded_files_need_no_encoding(clips: Path) -> None:
     assert command(["encode", "-q", "clips", "coded", "-r", "--jobs", "1", "-b", "12kbps"]) == 0
     tokenize("coded", "out")

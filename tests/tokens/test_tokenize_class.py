@@ -15,7 +15,7 @@ from codectool.tokens.jobs import TokenizeJob
 from codectool.tokens.reading import read
 from codectool.tokens.running import run
 from codectool.tokens.tokenize import Tokenize
-from tests.tokens.samples import write_clips
+from tests.tokens.samples import RATE_HZ, write_clips
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +83,29 @@ def test_it_works_in_hugging_face_datasets(
     )
     for row in found:
         np.testing.assert_array_equal(row["codes"], expected[row["name"]]["codes"][:4])
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"array": np.zeros(99)},
+        {"array": np.zeros(99), "sampling_rate": "fast"},
+        {"array": np.zeros((9999, 2)), "sampling_rate": RATE_HZ},
+        {"array": np.zeros((1, 1, 99)), "sampling_rate": RATE_HZ},
+        {"array": [[1.0], [1.0, 2.0]], "sampling_rate": RATE_HZ},
+        {"array": np.full(99, np.nan), "sampling_rate": RATE_HZ},
+        {"array": np.zeros(99, np.int64), "sampling_rate": RATE_HZ},
+    ],
+)
+def test_an_array_that_is_no_audio_costs_itself_only(cell: dict[str, Any], small_weights: Path) -> None:
+    good = {"array": np.zeros(999, np.float32), "sampling_rate": RATE_HZ}
+    errors = Tokenize(weights=small_weights)({"audio": [cell, good]})["error"]
+    assert errors[0] != ""
+    assert errors[1] == ""
+
+
+def test_whole_numbers_are_scaled(small_weights: Path) -> None:
+    sound = (3000 * np.random.default_rng(0).standard_normal(4000)).astype(np.int16)
+    cells = [{"array": each, "sampling_rate": RATE_HZ} for each in (sound, sound / 32768)]
+    was, expected = Tokenize(weights=small_weights)({"audio": cells})["codes"]
+    np.testing.assert_array_equal(was, expected)
