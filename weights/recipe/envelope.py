@@ -31,7 +31,7 @@ TRIED_SEGMENTS = 160  # of which trust is measured
 QUIETEST = -9.0  # natural log of a band's magnitude, from which on it counts
 MOST_LOUDER = 0.46  # natural log, 4 dB
 # Of the trust that leaves the least error in bands: errors change from frame to frame, which is heard more.
-# Mel losses were least with a quarter to half of it with one level, and three quarters or all with eight and more.
+# Mel losses were least with a quarter to half of it with one level, and most or all with eight and more.
 TRUSTED = 0.9
 
 
