@@ -68,8 +68,8 @@ class StreamDecoder:
         _check_streams(model)
         self._entry = model.entry
         self._session = DecoderSession(model, _block_frames(model, block_seconds))
-        self._rate_hz = rate_hz
-        self._begin()
+        self._resampler = Resampler(model.entry.sample_rate_hz, rate_hz, model.entry.channels)
+        self._levels: int | None = None  # of the stream, once it has begun
 
     def push(self, codes: ArrayLike) -> npt.NDArray[np.float32]:
         """Take the next codes, integers `[levels, frames]`; return the audio that is ready.
@@ -92,12 +92,9 @@ class StreamDecoder:
         """
         pushed = self._resampler.push(self._session.finish())
         audio = np.concatenate((pushed, self._resampler.finish()), axis=1)
-        self._begin()
+        self._levels, old = None, self._resampler
+        self._resampler = Resampler(old.rate_in_hz, old.rate_out_hz, self._entry.channels)
         return audio
-
-    def _begin(self) -> None:
-        self._levels: int | None = None
-        self._resampler = Resampler(self._entry.sample_rate_hz, self._rate_hz, self._entry.channels)
 
 
 def _check_streams(model: LoadedModel) -> None:

@@ -46,8 +46,8 @@ def _files_in(archive: tarfile.TarFile, damage: list[str]) -> Iterator[tarfile.T
             archive.members = []  # type: ignore[attr-defined]  # else it keeps all it has seen
             if member.isfile():
                 yield member
-        archive.fileobj.seek(archive.offset)  # type: ignore[union-attr]
-        rest = archive.fileobj.read(tarfile.BLOCKSIZE)  # type: ignore[union-attr]
+        archive.fileobj.seek(archive.offset)
+        rest = archive.fileobj.read(tarfile.BLOCKSIZE)
         if len(rest) < tarfile.BLOCKSIZE or any(rest):  # tarfile takes a damaged header for the end
             damage.append("it has no end")
     except tarfile.TarError as error:
