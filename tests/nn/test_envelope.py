@@ -7,7 +7,15 @@ import math
 import pytest
 import torch
 
-from codectool.nn.envelope import FLOOR, NARROWEST_BINS, SIDE_TO_MID, BandNumbers, CorrectedBands, band_edges
+from codectool.nn.envelope import (
+    FLOOR,
+    LOWEST_HZ,
+    NARROWEST_BINS,
+    SIDE_TO_MID,
+    BandNumbers,
+    CorrectedBands,
+    band_edges,
+)
 
 EDGES = [0, 4, 10, 21]
 BINS = EDGES[-1]
@@ -16,10 +24,11 @@ BINS = EDGES[-1]
 @pytest.mark.parametrize(
     ("bands", "bins", "rate_hz"), [(40, 641, 48_000), (24, 321, 24_000), (3, 21, 24_000)]
 )
-def test_bands_cover_all_bins_and_none_is_too_narrow(bands: int, bins: int, rate_hz: int) -> None:
+def test_bands_cover_all_high_bins_and_none_is_too_narrow(bands: int, bins: int, rate_hz: int) -> None:
     edges = band_edges(bands, bins, rate_hz)
-    widths = torch.tensor(edges).diff()
-    assert (edges[0], edges[-1]) == (0, bins)
+    widths, hertz = torch.tensor(edges).diff(), rate_hz / 2 / (bins - 1)
+    assert (edges[0] - 1) * hertz < LOWEST_HZ <= edges[0] * hertz
+    assert edges[-1] == bins
     assert len(widths) <= bands
     assert widths.min() >= NARROWEST_BINS
     assert (widths[1:] >= widths[:-1] - NARROWEST_BINS).all()  # wider from low to high, but for rounding
