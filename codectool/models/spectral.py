@@ -24,6 +24,7 @@ from codectool.nn.transform import Analysis, Synthesis
 from codectool.nn.wave import OTHERS, WaveNumbers
 
 BLOCKS_LIMIT = 100  # a weights file says how many, and each takes memory before its weights are looked for
+HOP_LIMIT = 1 << 16  # of bands, whose edges are looked for bin by bin
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Config:
         if self.channels not in (1, 2) or (self.wave_levels and (self.channels == 2 or self.envelope_levels)):
             raise ValueError(f"{self.channels} channels, {self.wave_levels} levels of a wave path")
         bands = self.envelope_bands
-        if (self.envelope_levels or bands) and not (0 < self.envelope_levels < self.levels and bands > 0):
+        fits = 0 < self.envelope_levels < self.levels and 0 < bands <= self.hop_samples <= HOP_LIMIT
+        if (self.envelope_levels or bands) and not fits:
             raise ValueError(f"an envelope path of {bands} bands in {self.envelope_levels} levels")
         fits = 0 < self.wave_levels < self.levels and 0 < self.wave_dim - OTHERS <= self.hop_samples
         if (self.wave_levels or self.wave_dim) and not fits:

@@ -9,6 +9,10 @@ Bands are about as wide as those of hearing (Glasberg and Moore, 1990), or as a 
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -24,13 +28,13 @@ PRESENCE = 1  # number beside those of bands: the share of the path's levels tha
 
 def band_edges(bands: int, bins: int, sample_rate_hz: int) -> list[int]:
     """Return the first bin of each of at most so many bands, from `LOWEST_HZ` on, and the number of bins."""
-    hertz = torch.arange(bins, dtype=torch.float64) * (sample_rate_hz / 2 / (bins - 1))
-    place = torch.log10(
-        1 + 0.00437 * hertz
-    )  # on the scale of equivalent rectangular bandwidths, but for a factor
-    edges = [int(torch.searchsorted(hertz, LOWEST_HZ))]
-    for goal in torch.linspace(float(place[edges[0]]), float(place[-1]), bands + 1, dtype=torch.float64)[1:]:
-        edges.append(max(edges[-1] + NARROWEST_BINS, int(torch.searchsorted(place, goal))))
+    hertz = [bin * sample_rate_hz / 2 / (bins - 1) for bin in range(bins)]
+    place = [math.log10(1 + 0.00437 * each) for each in hertz]  # as equivalent rectangular bandwidths lie
+    first = bisect_left(hertz, LOWEST_HZ)
+    edges = [first]
+    for band in range(1, bands + 1):
+        goal = place[first] + (place[-1] - place[first]) * band / bands
+        edges.append(max(edges[-1] + NARROWEST_BINS, bisect_left(place, goal)))
     return [edge for edge in edges if edge < bins - NARROWEST_BINS] + [bins]
 
 
@@ -42,10 +46,9 @@ class _Bands(nn.Module):
     def __init__(self, channels: int, edges: list[int]) -> None:
         super().__init__()
         self.channels, self.count = channels, len(edges) - 1
-        widths = torch.tensor(edges).diff()
-        band = torch.repeat_interleave(torch.arange(self.count), widths)
         shares = torch.zeros(edges[-1], self.count)
-        shares[torch.arange(edges[0], edges[-1]), band] = 1 / widths[band].float()
+        for band, (first, last) in enumerate(pairwise(edges)):
+            shares[first:last, band] = 1 / (last - first)
         self.register_buffer("shares", shares, persistent=False)
 
     def log_magnitudes(self, powers: list[Tensor], louder: Tensor | None = None) -> Tensor:
