@@ -38,7 +38,14 @@ ENTRIES = (
         causal=True,
         latency_samples=1280,
         parameters=10_581_220,
-            config={'sample_rate_hz': 48000, 'channels': 2, 'hop_samples': 640, 'latent_dim': 96, 'envelope_levels': 24, 'envelope_bands': 32},
+        config={
+            "sample_rate_hz": 48000,
+            "channels": 2,
+            "hop_samples": 640,
+            "latent_dim": 96,
+            "envelope_levels": 24,
+            "envelope_bands": 32,
+        },
     ),
     ModelEntry(
         name="encodec_24khz",

@@ -1,7 +1,7 @@
 """Make the side of a stereo model as loud as it should be: `python -m weights.recipe.balance IN OUT`.
 
 A network that cannot know all of a side paints it fainter than it is, its low bands most of all. So the last
-map's biases for its log magnitudes get what they lack on the mean over training audio coded with 16 levels,
+map's biases for its log magnitudes get what they lack on the mean over training audio that the network codes,
 where the side can be heard: a correction of each bin, the same for all sounds.
 """
 
@@ -21,7 +21,7 @@ from weights.recipe.validation import decode, encode
 from weights.recipe.widen import mid_side_spectra, power_of
 
 SEGMENTS, SEGMENT_S, BATCH = 160, 2, 8
-LEVELS = 16  # 12 kbps
+LEVELS = 16  # at most: 12 kbps
 HEARD = 10 ** (-25 / 20)  # of the mid's magnitude: a difference between the ears of about 1 dB
 QUIETEST = 1e-4  # magnitude of a bin that counts
 MOST = 1.5  # natural log, of a correction
@@ -34,7 +34,8 @@ def lacking(codec: SpectralCodec, corpus: Corpus, share: float = 1.0) -> torch.T
     sums, counts = torch.zeros(hop + 1), torch.zeros(hop + 1)
     for _ in range(SEGMENTS // BATCH):
         audio = torch.from_numpy(draw_batch(corpus, rng, BATCH, SEGMENT_S * corpus.sample_rate_hz))
-        decoded = decode(codec, encode(codec, audio)[:, :LEVELS], audio.shape[2])
+        painted = min(LEVELS, codec.quantizer.levels)  # those after them make bands as loud as they should be
+        decoded = decode(codec, encode(codec, audio)[:, :painted], audio.shape[2])
         mid, side = power_of(mid_side_spectra(codec, audio.transpose(1, 2))).unbind(-2)
         found = power_of(mid_side_spectra(codec, decoded.transpose(1, 2)))[..., 1, :]
         heard = ((side > HEARD**2 * mid) & (side > QUIETEST**2)).float()

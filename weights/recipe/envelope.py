@@ -39,7 +39,7 @@ def grown(codec: SpectralCodec, painted_levels: int, bands: int) -> SpectralCode
     """Return a model that does with its first levels what this one does, and whose others code bands."""
     levels = codec.config.levels - painted_levels
     larger = build(replace(codec.config, envelope_levels=levels, envelope_bands=bands))
-    state = codec.state_dict()
+    state = {name: value for name, value in codec.state_dict().items() if "envelope" not in name}
     state["quantizer.codebooks"] = state["quantizer.codebooks"][:painted_levels]
     larger.load_state_dict(larger.state_dict() | state)
     return larger
