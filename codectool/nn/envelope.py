@@ -28,7 +28,7 @@ PRESENCE = 1  # number beside those of bands: the share of the path's levels tha
 
 def band_edges(bands: int, bins: int, sample_rate_hz: int) -> list[int]:
     """Return the first bin of each of at most so many bands, from `LOWEST_HZ` on, and the number of bins."""
-    hertz = [bin * sample_rate_hz / 2 / (bins - 1) for bin in range(bins)]
+    hertz = [number * sample_rate_hz / 2 / (bins - 1) for number in range(bins)]
     place = [math.log10(1 + 0.00437 * each) for each in hertz]  # as equivalent rectangular bandwidths lie
     first = bisect_left(hertz, LOWEST_HZ)
     edges = [first]
@@ -103,11 +103,8 @@ class CorrectedBands(_Bands):
         powers = [(2 * log_magnitude).clamp(max=loudest).exp() for log_magnitude in parts[::2]]
         painted = self.log_magnitudes(powers, self.louder)
         present = (told[..., -1] * self.levels).round().long().clamp(0, self.levels)
-        gains = (
-            (self.trust[present] * (told[..., :-PRESENCE] - painted))
-            .clamp(-MOST, MOST)
-            .chunk(self.channels, dim=-1)
-        )
+        lacking = self.trust[present] * (told[..., :-PRESENCE] - painted)
+        gains = lacking.clamp(-MOST, MOST).chunk(self.channels, dim=-1)
         in_band = (self.shares > 0).to(head.dtype).T
         for channel, gain in enumerate(gains):
             parts[2 * channel] = parts[2 * channel] + gain @ in_band
