@@ -1,0 +1,93 @@
+"""Are Mimi, DAC and SNAC here those of their own packages, at their real shapes?
+
+`python -m benchmarks.peers.field_equality [MODEL...]`. Both sides have the same random weights and run on one
+thread: theirs over the whole signal, ours as streams in blocks of a second. A frame whose codes differ is
+explained if theirs chooses otherwise itself when the audio is changed by a millionth of its size, in one of
+sixteen tries; such a frame has two codes that are as near. Sound is decoded from their codes by both, and the
+largest difference is compared with its peak.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.machine import write_table
+from benchmarks.peers.field_speed import CASES
+from tests.peers.random_weights import noise
+from tests.peers.reference import recording
+
+TABLE = Path(__file__).with_suffix(".csv")
+SECONDS = {"mimi": 8.0, "snac_24khz": 6.0, "dac_44khz": 2.0}
+TRIES, CHANGE = 16, 1e-6
+HEAD = [
+    "model",
+    "signal",
+    "seconds",
+    "frames",
+    "codes",
+    "equal_share",
+    "differing_frames",
+    "explained_frames",
+    "sound_error_of_peak",
+]
+
+
+def in_rows(codes: Any) -> Tensor:
+    """Return codes `[levels, frames]`; of several rates, a frame of the slowest holds all of its time."""
+    if isinstance(codes, Tensor):
+        return codes[0]
+    frames = min(part.shape[1] for part in codes)
+    return torch.cat([part.view(frames, -1).T for part in codes])
+
+
+def signals(rate_hz: int, samples: int) -> dict[str, Tensor]:
+    """Return what is coded, `[1, 1, samples]` each."""
+    found = {"noise": noise(samples)}
+    for name, file in (("speech", "speech.wav"), ("music", "music.flac")):
+        audio = recording(file, rate_hz, 1)
+        found[name] = audio.repeat(1, 1, -(-samples // audio.shape[2]))[:, :, :samples].contiguous()
+    return found
+
+
+def rows(name: str) -> list[list[object]]:
+    """Compare one model; return its lines of the table, and print them."""
+    make, rate_hz, frame = CASES[name]
+    theirs, ours = make()
+    samples = round(SECONDS[name] * rate_hz / frame) * frame
+    generator, lines = torch.Generator().manual_seed(0), []
+    for signal, audio in signals(rate_hz, samples).items():
+        published = theirs.encode(audio)
+        wanted = in_rows(published)
+        found = in_rows(ours.encode(audio))
+        wanted = wanted[:, : found.shape[1]]  # theirs may fill up a window
+        differs = (wanted != found).any(dim=0)
+        explained = torch.zeros_like(differs)
+        for _ in range(TRIES if differs.any() else 0):
+            changed = audio * (1 + CHANGE * torch.randn(audio.shape, generator=generator))
+            explained |= (in_rows(theirs.encode(changed))[:, : found.shape[1]] != wanted).any(dim=0)
+        sound = theirs.decode(published)[..., :samples]
+        error = (ours.decode(in_rows(published)[None]).transpose(1, 2)[..., :samples] - sound).abs().max()
+        counts = [wanted.shape[1], wanted.numel(), round(float((wanted == found).float().mean()), 6)]
+        frames = int(differs.sum()), int((differs & explained).sum())
+        line = [name, signal, round(samples / rate_hz, 2), *counts, *frames]
+        lines.append([*line, f"{float(error / sound.abs().max()):.1e}"])
+        print(*lines[-1], sep=",", flush=True)
+    return lines
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Compare, print, and write the table."""
+    torch.set_num_threads(1)
+    print(*HEAD, sep=",", flush=True)
+    found = [line for name in sys.argv[1:] or CASES for line in rows(name)]
+    write_table(TABLE, [HEAD, *found])
+
+
+if __name__ == "__main__":
+    main()
