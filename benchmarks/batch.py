@@ -5,8 +5,8 @@ files with one worker, then one file of the same total length, then the folder w
 takes (Python, torch, the model) is measured on a folder of one very short file; the ratios are given with it
 and without. Ratios are of single rounds, and the table has the median of each figure.
 
-Workers have one thread each. On PyTorch they encode up to 8 short files together: those of like length share a
-pass through the network.
+Workers have one thread each. On PyTorch they encode up to 8 short files together: those of like length share
+a pass through the network.
 """
 
 from __future__ import annotations
