@@ -167,21 +167,17 @@ class SpectralCodec(nn.Module):
         self.config = config
         levels = config.levels - config.wave_levels - config.envelope_levels
         listen = [_analysis(config), *_encoder_network(config)]
-        painting = _decoder_network(config)
-        paint = [*painting, *_synthesis(config)]
+        paint, synthesis = _decoder_network(config), _synthesis(config)
         self.encoder = Chain(listen)
         self.quantizer = ResidualVectorQuantizer(levels, config.codebook_size, config.latent_dim)
-        self.decoder = Chain(paint)
-        self.stages: tuple[int, ...] = (levels,)
+        self.decoder = Chain([*paint, *synthesis])
+        self.stages = (levels,) if levels == config.levels else (levels, config.levels)
         if config.wave_levels:
             self.wave = WavePath(config)
-            self.stages = (levels, config.levels)
-            self._with_path: Codec = _WithPath.of_wave(self, self.wave, listen, paint)
+            self._with_path: Codec = _WithPath.of_wave(self, self.wave, listen, [*paint, *synthesis])
         if config.envelope_levels:
             self.spectral_envelope = EnvelopePath(config)
-            self.stages = (levels, config.levels)
-            synthesis = paint[len(painting) :]
-            self._with_path = _WithPath.of_bands(self, self.spectral_envelope, listen, painting, synthesis)
+            self._with_path = _WithPath.of_bands(self, self.spectral_envelope, listen, paint, synthesis)
 
     def at(self, levels: int) -> Codec:
         """Return what codes so many levels: up to the quantizer's own this codec, which costs less."""

@@ -57,15 +57,14 @@ def numbers_of(codec: SpectralCodec, audio: Tensor) -> Tensor:
     return codec.spectral_envelope.numbers(spectra)[:, 1:-1]
 
 
-def painted_of(codec: SpectralCodec, audio: Tensor) -> Tensor:
-    """Return the same of what the network paints, less what it is louder than it sounds; no last number."""
+def painted_powers(codec: SpectralCodec, audio: Tensor) -> list[Tensor]:
+    """Return the powers of bins that the network paints, of each channel, without the frames at both ends."""
     x = codec.quantizer.decode(codec.quantizer.encode(codec.encoder(audio.transpose(1, 2))))
     synthesis = 3 if codec.config.channels == 2 else 2
     for part in list(codec.decoder)[:-synthesis]:
         x = part(x)
-    log_magnitudes = x.chunk(2 * codec.config.channels, dim=-1)[::2]
-    corrected = _corrected(codec)
-    return corrected.log_magnitudes([(2 * each).exp() for each in log_magnitudes], corrected.louder)[:, 1:-1]
+    log_magnitudes = x[:, 1:-1].chunk(2 * codec.config.channels, dim=-1)[::2]
+    return [(2 * each).exp() for each in log_magnitudes]
 
 
 def measure_louder(codec: SpectralCodec, numbers: Tensor, painted: Tensor) -> None:
@@ -116,12 +115,11 @@ def fitted(codec: SpectralCodec, corpus: Corpus, painted_levels: int, bands: int
     codebooks[:, :, -1] = 1 / quantizer.levels  # every entry tells that its level is there
     quantizer.set_codebooks(codebooks.half().float())
     tried = list(batches(corpus, np.random.default_rng(5), TRIED_SEGMENTS))
-    numbers, painted = (
-        torch.cat([of(codec, x).flatten(0, 1) for x in tried]) for of in (numbers_of, painted_of)
-    )
-    measure_louder(codec, numbers, painted)
-    painted = torch.cat([painted_of(codec, x).flatten(0, 1) for x in tried])
-    measure_trust(codec, numbers, painted)
+    numbers = torch.cat([numbers_of(codec, x) for x in tried]).flatten(0, 1)
+    by_channel = zip(*(painted_powers(codec, x) for x in tried), strict=True)
+    powers, corrected = [torch.cat(each).flatten(0, 1) for each in by_channel], _corrected(codec)
+    measure_louder(codec, numbers, corrected.log_magnitudes(powers))
+    measure_trust(codec, numbers, corrected.log_magnitudes(powers, corrected.louder))
     make_louder(codec, corpus)
     return codec
 
