@@ -77,6 +77,11 @@ def _of_sample(archive: tarfile.TarFile, path: Path, members: list[tarfile.TarIn
         yield Input(key or path.name, place, fields, problem)
 
 
+def stated_key(row: dict[str, Any]) -> str:
+    """Return the key that a row of a manifest or a table states, empty if it states none."""
+    return clean_key(next((str(row[name]) for name in ID_FIELDS if row.get(name) is not None), None))
+
+
 def _split(name: str) -> tuple[str, str]:
     """Return key and suffix of a member as WebDataset has them: the name to its first dot, and the rest."""
     folder, _, last = name.rpartition("/")
@@ -98,8 +103,7 @@ def in_parquet(path: Path) -> Iterator[Input]:
                 for row in batch.to_pylist() or [{}] * batch.num_rows:
                     audio = row.pop("audio", None)
                     name = (audio.get("path") if isinstance(audio, dict) else audio) or ""
-                    stated = next((str(row[each]) for each in ID_FIELDS if row.get(each) is not None), None)
-                    key = clean_key(stated) or (key_of(name, Path()) if name else f"{path.stem}-{number:06}")
+                    key = stated_key(row) or (key_of(name, Path()) if name else f"{path.stem}-{number:06}")
                     fields = {each: value for each, value in row.items() if each not in ID_FIELDS}
                     fields = json.loads(json.dumps(fields, default=str))  # dates and the like become text
                     beside = str(path.parent / name) if name else ""

@@ -11,9 +11,15 @@ from pathlib import Path
 
 from codectool.errors import DataError, FileError, UsageError
 from codectool.files.inputs import open_input
-from codectool.tokens.archives import AUDIO_SUFFIXES, ID_FIELDS, PATH_FIELDS, in_parquet, in_tar
+from codectool.tokens.archives import (
+    AUDIO_SUFFIXES,
+    ID_FIELDS,
+    PATH_FIELDS,
+    in_parquet,
+    in_tar,
+    stated_key,
+)
 from codectool.tokens.items import CODED_SUFFIX, Input, Place, key_of
-from codectool.tokens.keys import clean_key
 
 READS = {".tar": in_tar, ".parquet": in_parquet}
 READ_SUFFIXES = AUDIO_SUFFIXES | {CODED_SUFFIX, *READS}
@@ -100,7 +106,7 @@ def _of_manifest(text: str, number: int, base: Path) -> Input:
         path = next(row[name] for name in PATH_FIELDS if row.get(name) is not None)
         path = path["path"] if isinstance(path, dict) else path
         fields = {name: value for name, value in row.items() if name not in (*PATH_FIELDS, *ID_FIELDS)}
-        stated = clean_key(next((str(row[name]) for name in ID_FIELDS if row.get(name) is not None), None))
+        stated = stated_key(row)
         key = stated or key_of(path, base)
         place = Place(str(base / path))
         problem = None
