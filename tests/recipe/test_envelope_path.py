@@ -6,15 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 
 from codectool.models.spectral import Config, SpectralCodec, build
 from weights.recipe import envelope
-from weights.recipe.data import Corpus, decode_corpus
+from weights.recipe.data import Corpus
 from weights.recipe.envelope import fitted, grown, keep_training_state, numbers_of
 from weights.recipe.export import export, load_exported, save_tensors
 from weights.recipe.validation import decode, encode
+
+from .written_corpus import Sound, write_corpus
 
 RATE_HZ = 48_000
 SMALL = Config(
@@ -43,15 +44,18 @@ def codec() -> SpectralCodec:
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """Noise in stereo, louder and fainter."""
-    folder = tmp_path_factory.mktemp("corpus")
-    rows, rng = ["file\tkind\tset\tsource_id"], np.random.default_rng(0)
-    for source in range(24):
-        noise = 10 ** rng.uniform(-3, -1) * rng.standard_normal((RATE_HZ, 2))
-        soundfile.write(folder / f"{source}.flac", noise, RATE_HZ)
-        rows.append(f"{source}.flac\t{('speech', 'music', 'other')[source % 3]}\ttrain48\t{source}")
-    (folder / "MANIFEST.tsv").write_text("\n".join(rows) + "\n")
-    decode_corpus([folder / "MANIFEST.tsv"], folder / "cache.npy", RATE_HZ, 2)
-    return Corpus(folder / "cache.npy")
+    rng, kinds = np.random.default_rng(0), ("speech", "music", "other")
+    sounds = (
+        Sound(
+            kinds[source % 3],
+            str(source),
+            10 ** rng.uniform(-3, -1) * rng.standard_normal((RATE_HZ, 2)),
+            RATE_HZ,
+            "train48",
+        )
+        for source in range(24)
+    )
+    return Corpus(write_corpus(tmp_path_factory.mktemp("corpus"), sounds, RATE_HZ, 2))
 
 
 @torch.inference_mode()

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import soxr
 import torch
 
 from codectool.models.spectral import Config, SpectralCodec, build
 from weights.recipe import balance, train, widen
 from weights.recipe.augment import draw_batch
-from weights.recipe.data import KIND_SHARES, Corpus, decode_corpus
+from weights.recipe.data import Corpus
 from weights.recipe.export import load_codec
 from weights.recipe.objective import DIRECTIONS, compared, draw_directions
 from weights.recipe.validation import decode, encode
+
+from .written_corpus import noises, write_corpus
 
 RATE_HZ = 48_000
 SMALL = Config(latent_dim=8, encoder_width=16, encoder_blocks=1, decoder_width=16, decoder_blocks=2)
@@ -27,17 +28,7 @@ WIDE = replace(SMALL, sample_rate_hz=RATE_HZ, channels=2, hop_samples=640, laten
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus of noise of two channels, every other file of one channel at 24 kHz."""
-    folder = tmp_path_factory.mktemp("corpus")
-    rows, rng = ["file\tkind\tset\tsource_id"], np.random.default_rng(0)
-    for kind in KIND_SHARES:
-        for source in range(24):
-            channels = 1 + source % 2
-            noise = 0.1 * rng.standard_normal((channels * 12_000, channels))
-            soundfile.write(folder / f"{kind}{source}.flac", noise, channels * 24_000)
-            rows.append(f"{kind}{source}.flac\t{kind}\ttrain\t{kind}-{source}")
-    (folder / "MANIFEST.tsv").write_text("\n".join(rows) + "\n")
-    decode_corpus([folder / "MANIFEST.tsv"], folder / "cache.npy", RATE_HZ, 2)
-    return folder / "cache.npy"
+    return write_corpus(tmp_path_factory.mktemp("corpus"), noises(("train", "train"), 12_000), RATE_HZ, 2)
 
 
 def test_batches_have_two_channels_which_are_sometimes_alike(cache: Path) -> None:

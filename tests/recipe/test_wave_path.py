@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 
 from codectool.models.spectral import Config, SpectralCodec, build
-from weights.recipe.data import Corpus, decode_corpus
+from weights.recipe.data import Corpus
 from weights.recipe.grow import coding_noise, grown, set_presence
 from weights.recipe.pool import CodedPool
 from weights.recipe.quantizer import fit_levels
 from weights.recipe.validation import decode, encode
+
+from .written_corpus import noises, write_corpus
 
 RATE_HZ = 24_000
 SMALL = Config(
@@ -32,17 +33,8 @@ WAVE = replace(SMALL, wave_levels=2, wave_dim=42)
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """A corpus of noise, of which every other file is stereo at 48 kHz."""
-    folder = tmp_path_factory.mktemp("corpus")
-    rows, rng = ["file\tkind\tset\tsource_id"], np.random.default_rng(0)
-    for kind in ("speech", "music", "other"):
-        for source in range(24):
-            channels = 1 + source % 2
-            noise = 0.1 * rng.standard_normal((channels * RATE_HZ // 4, channels))
-            soundfile.write(folder / f"{kind}{source}.flac", noise, channels * RATE_HZ)
-            rows.append(f"{kind}{source}.flac\t{kind}\t{('train', 'train48')[source % 2]}\t{kind}-{source}")
-    (folder / "MANIFEST.tsv").write_text("\n".join(rows) + "\n")
-    decode_corpus([folder / "MANIFEST.tsv"], folder / "cache.npy", RATE_HZ, 1)
-    return Corpus(folder / "cache.npy")
+    sounds = noises(("train", "train48"), RATE_HZ // 4)
+    return Corpus(write_corpus(tmp_path_factory.mktemp("corpus"), sounds, RATE_HZ, 1))
 
 
 def test_every_file_becomes_24_khz_mono(corpus: Corpus) -> None:
