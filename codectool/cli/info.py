@@ -53,12 +53,9 @@ def _show_file(source: str, as_json: bool, with_name: bool) -> int:
         named = _codebook_names(summary.header.model)
         show(json.dumps({"file": source, **summary.facts(), "codebook_names": named}))
     else:
-        lines = [*_lines(summary), *([] if with_name else ["", UNTIL_1_0])]
+        lines = list(_lines(summary))
         show("\n".join([*([f"{source}:"] if with_name else []), *lines, *([""] if with_name else [])]))
     return DataError.exit_code if summary.complete is False else 0
-
-
-UNTIL_1_0 = "Until version 1.0 a file belongs to the version of codectool that wrote it."
 
 
 def _lines(summary: Summary) -> Iterator[str]:
@@ -75,6 +72,22 @@ def _lines(summary: Summary) -> Iterator[str]:
     for gap in summary.gaps:
         lost = "all frames" if gap.frames is None else f"{gap.frames} frames"
         yield _line("damage", f"at frame {gap.first_frame}, {lost} lost: {gap.reason}")
+    if (note := _note_on_weights(summary)) is not None:
+        yield _line("note", note)
+
+
+def _note_on_weights(summary: Summary) -> str | None:
+    """Return what is to be known of the weights that wrote a file; None if this version comes with them."""
+    from codectool.models.registry import find, is_known
+
+    fingerprint, name = summary.header.fingerprint, summary.header.model
+    entry = find(name) if is_known(name) else None
+    if fingerprint is None or entry is None or entry.fingerprint in (b"", fingerprint):
+        return None  # downloaded weights have a fingerprint only once they are there
+    levels = entry.earlier.get(fingerprint, 0)
+    if summary.header.levels <= levels:
+        return f"from before version 1.0, by weights whose first {levels} levels mean the same today"
+    return "from before version 1.0, or by weights of somebody's own: it decodes with those (--weights)"
 
 
 def _codebook_names(model: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ from codectool.nn.transform import Analysis, Synthesis
 from codectool.nn.wave import OTHERS, WaveNumbers
 
 BLOCKS_LIMIT = 100  # a weights file says how many, and each takes memory before its weights are looked for
+CANDIDATES = 4  # of the search, each of which costs as much again
 HOP_LIMIT = 1 << 16  # of bands, whose edges are looked for bin by bin
 
 
@@ -169,7 +170,8 @@ class SpectralCodec(nn.Module):
         listen = [_analysis(config), *_encoder_network(config)]
         paint, synthesis = _decoder_network(config), _synthesis(config)
         self.encoder = Chain(listen)
-        self.quantizer = ResidualVectorQuantizer(levels, config.codebook_size, config.latent_dim)
+        candidates = min(CANDIDATES, config.codebook_size)
+        self.quantizer = ResidualVectorQuantizer(levels, config.codebook_size, config.latent_dim, candidates)
         self.decoder = Chain([*paint, *synthesis])
         self.stages = (levels,) if levels == config.levels else (levels, config.levels)
         if config.wave_levels:

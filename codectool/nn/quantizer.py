@@ -1,6 +1,7 @@
 """Residual vector quantization: each level codes what the levels before it left over.
 
-Source: Zeghidour et al., SoundStream (arXiv 2107.03312), section III-C.
+Source: Zeghidour et al., SoundStream (arXiv 2107.03312), section III-C; for several candidates, the M-algorithm
+of Anderson and Mohan, Sequential coding algorithms (IEEE Transactions on Communications 32, 1984).
 """
 
 from __future__ import annotations
@@ -18,13 +19,18 @@ class ResidualVectorQuantizer(nn.Module, Packable):
     """Map latents `[batch, frames, dim]` to codes `[batch, levels, frames]` and back.
 
     Codebooks are `[levels, codebook_size, dim]`; any leading number of levels can be used alone.
+    Encoding follows the nearest `candidates` sums of entries from level to level, and codes the nearest of the
+    last. With one candidate, what few levels code is the beginning of what many do; with more, not always.
     """
 
     codebooks: Tensor
     half_norms: Tensor
 
-    def __init__(self, levels: int, codebook_size: int, dim: int) -> None:
+    def __init__(self, levels: int, codebook_size: int, dim: int, candidates: int = 1) -> None:
         super().__init__()
+        if not 0 < candidates <= codebook_size:
+            raise ValueError(f"{candidates} candidates of {codebook_size} entries")
+        self.candidates = candidates
         self.register_buffer("codebooks", torch.zeros(levels, codebook_size, dim))
         self.register_buffer("half_norms", torch.zeros(levels, codebook_size), persistent=False)
         self.register_load_state_dict_post_hook(self._derive)  # type: ignore[no-untyped-call]
@@ -47,13 +53,34 @@ class ResidualVectorQuantizer(nn.Module, Packable):
 
     def encode(self, latents: Tensor, levels: int | None = None) -> Tensor:
         """Return the nearest codes, int64 `[batch, levels, frames]`, for the first `levels` (default all)."""
-        residual = latents.flatten(0, 1)
+        search = self._level_by_level if self.candidates == 1 else self._among_candidates
+        codes = search(latents.flatten(0, 1), self.levels if levels is None else levels)
+        return codes.view(len(codes), *latents.shape[:2]).transpose(0, 1)
+
+    def _level_by_level(self, rows: Tensor, levels: int) -> Tensor:
+        """Return codes `[levels, rows]`, of which each is the nearest to what those before it leave."""
         codes = []
-        for level in range(self.levels if levels is None else levels):
-            code = self.nearest(residual, level)
-            residual = residual - F.embedding(code, self.codebooks[level])
+        for level in range(levels):
+            code = self.nearest(rows, level)
+            rows = rows - F.embedding(code, self.codebooks[level])
             codes.append(code)
-        return torch.stack(codes).view(len(codes), *latents.shape[:2]).transpose(0, 1)
+        return torch.stack(codes)
+
+    def _among_candidates(self, rows: Tensor, levels: int) -> Tensor:
+        """Return the codes `[levels, rows]` of the nearest sum that was found."""
+        count, size = len(rows), self.codebooks.shape[1]
+        residuals = rows[:, None]  # `[rows, candidates, dim]`, at first of one candidate, which is no entry
+        gains = rows.new_zeros(count, 1)  # by how much each is nearer than the nearest: half the squares
+        codes = torch.zeros(count, 1, 0, dtype=torch.int64, device=rows.device)
+        row = torch.arange(count, device=rows.device)[:, None]
+        for level in range(levels):
+            scores = self.scores(residuals.flatten(0, 1), level).view(count, gains.shape[1], size)
+            gains, chosen = (scores + gains[..., None]).flatten(1).topk(self.candidates)  # from the highest
+            gains = gains - gains[:, :1]  # small numbers, of which sums keep the differences
+            parent, code = chosen // size, chosen % size
+            residuals = residuals[row, parent] - F.embedding(code, self.codebooks[level])
+            codes = torch.cat((codes[row, parent], code[..., None]), dim=2)
+        return codes[:, 0].T
 
     def nearest(self, residual: Tensor, level: int) -> Tensor:
         """Return for each row of `[rows, dim]` the index of the closest entry of one codebook."""

@@ -88,9 +88,8 @@ def test_both_engines_give_the_same_codes_and_audio(
         decoded.append(np.concatenate((sound, model.decoder.finish(codes[0][:, :, 33:], state)), axis=2))
     assert codes[0].dtype == np.uint16
     assert codes[0].shape == codes[1].shape == (batch, levels, 61)
-    assert (codes[0] != codes[1]).mean() < 0.002 * max(
-        1, levels / LEVELS
-    )  # at ties, and in levels after them
+    # at ties, after which a frame is coded another way
+    assert (codes[0] != codes[1]).any(axis=1).mean() < 0.01 * max(1, levels / LEVELS)
     assert decoded[0].dtype == np.float32
     np.testing.assert_allclose(decoded[0], decoded[1], atol=2e-5, rtol=0)
     assert np.abs(decoded[0]).max() > 1e-3

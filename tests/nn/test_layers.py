@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
+import pytest
 import torch
 
 from codectool.nn.convolution import CausalConvolution
@@ -67,9 +69,9 @@ def test_synthesis_gives_the_signal_back_one_hop_late() -> None:
         torch.testing.assert_close(y[:, 320 : 320 + samples], x, atol=1e-5, rtol=1e-5)
 
 
-def quantizer(levels: int = 5, size: int = 16, dim: int = 3) -> ResidualVectorQuantizer:
+def quantizer(levels: int = 5, size: int = 16, dim: int = 3, candidates: int = 1) -> ResidualVectorQuantizer:
     torch.manual_seed(0)
-    result = ResidualVectorQuantizer(levels, size, dim)
+    result = ResidualVectorQuantizer(levels, size, dim, candidates)
     scale = 0.6 ** torch.arange(levels)
     result.set_codebooks(torch.randn(levels, size, dim) * scale[:, None, None])
     return result
@@ -100,6 +102,42 @@ def test_any_leading_levels_stand_alone() -> None:
     assert errors == sorted(errors, reverse=True)
 
 
+def test_candidates_are_followed_from_level_to_level() -> None:
+    rvq = quantizer(candidates=3)
+    latents = torch.randn(2, 7, 3)
+    for levels in (1, 2, 5):
+        codes = rvq.encode(latents, levels)
+        assert codes.shape == (2, levels, 7)
+        for batch, frame in itertools.product(range(2), range(7)):
+            kept: list[list[int]] = [[]]
+            for _ in range(levels):
+                longer = [[*codes_, code] for codes_ in kept for code in range(16)]
+                kept = sorted(longer, key=lambda chosen: squared_error(rvq, chosen, latents[batch, frame]))[:3]
+            assert codes[batch, :, frame].tolist() == kept[0]
+
+
+def squared_error(rvq: ResidualVectorQuantizer, codes: list[int], latent: torch.Tensor) -> float:
+    coded = sum(rvq.codebooks[level][code] for level, code in enumerate(codes))
+    return (latent - coded).square().sum().item()
+
+
+def test_as_many_candidates_as_entries_find_the_nearest_of_all_pairs() -> None:
+    rvq = quantizer(levels=2, size=4, candidates=4)
+    latents = torch.randn(1, 60, 3)
+    codes = rvq.encode(latents)[0].T.tolist()
+    for latent, found in zip(latents[0], codes, strict=True):
+        pairs = [list(pair) for pair in itertools.product(range(4), repeat=2)]
+        assert found == min(pairs, key=lambda pair: squared_error(rvq, pair, latent))
+    level_by_level = quantizer(levels=2, size=4).encode(latents)[0].T.tolist()
+    assert codes != level_by_level
+
+
+@pytest.mark.parametrize("candidates", [0, 17])
+def test_there_are_no_more_candidates_than_entries(candidates: int) -> None:
+    with pytest.raises(ValueError, match="candidates of 16 entries"):
+        quantizer(candidates=candidates)
+
+
 def test_decoding_sums_entries() -> None:
     rvq = quantizer()
     codes = torch.randint(0, 16, (2, 4, 6))
@@ -107,8 +145,9 @@ def test_decoding_sums_entries() -> None:
     torch.testing.assert_close(rvq.decode(codes), expected)
 
 
-def test_no_frames_are_no_codes() -> None:
-    rvq = quantizer()
+@pytest.mark.parametrize("candidates", [1, 3])
+def test_no_frames_are_no_codes(candidates: int) -> None:
+    rvq = quantizer(candidates=candidates)
     assert rvq.encode(torch.zeros(1, 0, 3)).shape == (1, 5, 0)
     assert rvq.decode(torch.zeros(1, 5, 0, dtype=torch.int64)).shape == (1, 0, 3)
 

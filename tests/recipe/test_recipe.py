@@ -17,7 +17,7 @@ from tests.small_models import codec_of
 from weights.recipe import train
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import KIND_SHARES, Clip, Corpus, decode_corpus, held_out_sources
-from weights.recipe.losses import EnvelopeDistance, MelLoss, mel_filters, relative_distance
+from weights.recipe.losses import EnvelopeDistance, MelDistances, mel_filters, relative_distance
 from weights.recipe.quantizer import QuantizerTraining, fit_levels, level_probabilities
 
 RATE_HZ = 24_000
@@ -69,17 +69,24 @@ def test_batches_are_of_training_audio_and_reproducible(corpus_files: tuple[Path
 def test_losses_are_zero_for_equal_audio_and_grow_with_noise() -> None:
     torch.manual_seed(0)
     audio = torch.randn(2, 12_000) * 0.1
-    mel, envelope = MelLoss(RATE_HZ), EnvelopeDistance(RATE_HZ)
-    assert mel(audio, audio).item() == 0
+    spectra, envelope = MelDistances(RATE_HZ), EnvelopeDistance(RATE_HZ)
+
+    def mel(decoded: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+        return spectra(decoded, reference)["mel"]
+
+    def audible(decoded: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+        return spectra(decoded, reference)["audible"]
+
+    assert mel(audio, audio).item() == audible(audio, audio).item() == 0
     assert envelope(audio, audio).item() == pytest.approx(0, abs=1e-5)
     assert relative_distance(audio, audio).tolist() == [0, 0]
     noise = torch.randn_like(audio)
-    for distance in (mel, envelope, relative_distance):
+    for distance in (mel, audible, envelope, relative_distance):
         values = [distance(audio + level * noise, audio).mean().item() for level in (0.01, 0.1, 1.0)]
         assert values == sorted(values)
     np.testing.assert_allclose(relative_distance(torch.zeros_like(audio), audio), [1, 1], atol=0.02)
     silence = torch.zeros(1, 12_000)
-    for distance in (mel, envelope):
+    for distance in (mel, audible, envelope):
         assert torch.isfinite(distance(silence, silence))
 
 
@@ -120,7 +127,7 @@ def test_codebooks_learn_the_data_and_dead_codes_come_back() -> None:
     torch.manual_seed(0)
     centres = torch.randn(16, 4) * 3
     quantizer = ResidualVectorQuantizer(2, 16, 4)
-    training = QuantizerTraining(quantizer)
+    training = QuantizerTraining(quantizer, 2)
 
     def draw(rows: int) -> torch.Tensor:
         return centres[torch.randint(16, (rows,))] + 0.05 * torch.randn(rows, 4)

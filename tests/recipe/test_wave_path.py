@@ -1,4 +1,4 @@
-"""A wave path is given to weights without one, and a decoder learns from codes alone."""
+"""A wave path is given to weights without one, and all else learns around codebooks that stay."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 
 from codectool.models.spectral import Config, SpectralCodec, build
 from weights.recipe.data import Corpus
+from weights.recipe.fixed_codebooks import code_and_decode
 from weights.recipe.grow import coding_noise, grown, set_presence
-from weights.recipe.pool import CodedPool
 from weights.recipe.quantizer import fit_levels
 from weights.recipe.validation import decode, encode
 
@@ -59,8 +59,8 @@ def test_grown_weights_do_what_they_did_with_their_first_levels(monkeypatch: pyt
     small.quantizer.set_codebooks(torch.randn_like(small.quantizer.codebooks))
     codec = grown(small.state_dict(), SMALL, painted_levels=2)
     audio = 0.1 * torch.randn(2, 1, 3200)
-    codes = encode(small, audio)[:, :2]
-    assert torch.equal(encode(codec, audio)[:, :2], codes)
+    codes = encode(small, audio, 2)
+    assert torch.equal(encode(codec, audio, 2), codes)
     assert torch.equal(decode(codec, codes, 3200), decode(small, codes, 3200))
 
 
@@ -85,22 +85,17 @@ def test_levels_of_the_wave_bring_it_nearer() -> None:
     assert 0 < left_by_two < left_by_one
 
 
-def test_a_pool_gives_audio_with_what_its_own_codes_become(
-    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("weights.recipe.pool.SIZE", 8)
-    monkeypatch.setattr("weights.recipe.pool.FILLED_AT_ONCE", 4)
-    monkeypatch.setattr("weights.recipe.pool.FAVOURED_LEVELS", {4: 1e9})  # all four, always
-    model = wave_codec()
-    pool = CodedPool(model, corpus, np.random.default_rng(0), 3200)
-    before = pool.audio.clone()
-    pool.refresh(3)
-    replaced = [bool((old != new).any()) for old, new in zip(before, pool.audio, strict=True)]
-    assert 1 <= replaced.count(True) <= 3
-    audio, found = pool.draw(6)
-    codec = model.at(4)
-    latents = codec.quantizer.decode(codec.quantizer.encode(codec.encoder(audio.transpose(1, 2))))
-    torch.testing.assert_close(codec.decoder(latents), pool.after_trunk(found))
+def test_training_around_codebooks_decodes_what_files_hold() -> None:
+    model, audio = wave_codec(), 0.1 * torch.randn(5, 1, 3200)
+    levels = torch.tensor([4, 3, 2, 2, 1])
+    for some in (slice(0, 5), slice(0, 2), slice(2, 5)):  # of both parts of the codec, and of one alone
+        decoded, distance = code_and_decode(model, audio[some], levels[some])
+        for segment, count, found in zip(audio[some], levels[some].tolist(), decoded, strict=True):
+            torch.testing.assert_close(found, decode(model, encode(model, segment[None], count), 3200)[0])
+        assert distance > 0
+    decoded.square().sum().backward()
+    learned = [name for name, value in model.named_parameters() if value.grad is not None]
+    assert {name.split(".")[0] for name in learned} == {"encoder", "decoder"}
 
 
 @torch.inference_mode()

@@ -133,7 +133,7 @@ class Adversary:
     def gradient(self, losses: Mapping[str, Tensor], decoded: Tensor) -> Tensor:
         """Return the gradient at `decoded` of the mel loss and the adversary's two losses, balanced."""
         gradients = {
-            name: torch.autograd.grad(losses[name], decoded, retain_graph=name != "mel")[0]
+            name: torch.autograd.grad(losses[name], decoded, retain_graph=True)[0]
             for name in ("adversarial", "matching", "mel")
         }
         for name, gradient in gradients.items():

@@ -23,7 +23,7 @@ from codectool.audio.source import open_source
 from codectool.models.spectral import SpectralCodec
 from weights.recipe.data import Corpus
 from weights.recipe.export import load_codec
-from weights.recipe.losses import MelLoss
+from weights.recipe.losses import MelDistances
 from weights.recipe.validation import decode, encode
 
 TABLE = Path(__file__).parents[1] / "training" / "levels.csv"
@@ -41,13 +41,14 @@ def clips(folder: Path, sample_rate_hz: int) -> Iterator[Tensor]:
 
 def mel_by_levels(codec: SpectralCodec, folder: Path) -> list[float]:
     """Return the mean mel loss over the clips with 1, 2, ... levels."""
-    mel = MelLoss(codec.config.sample_rate_hz)
+    spectra = MelDistances(codec.config.sample_rate_hz)
     sums, count = [0.0] * codec.config.levels, 0
     for audio in clips(folder, codec.config.sample_rate_hz):
-        codes = encode(codec, audio[:, None].repeat(1, codec.config.channels, 1))
+        channels = audio[:, None].repeat(1, codec.config.channels, 1)
         count += 1
         for level in range(len(sums)):
-            sums[level] += mel(decode(codec, codes[:, : level + 1], audio.shape[1])[:, 0], audio).item()
+            decoded = decode(codec, encode(codec, channels, level + 1), audio.shape[1])
+            sums[level] += spectra(decoded[:, 0], audio)["mel"].item()
     return [value / count for value in sums]
 
 
@@ -69,9 +70,8 @@ def usage_by_level(codec: SpectralCodec, corpus: Corpus) -> list[tuple[int, floa
 def silence_peak_dbfs(codec: SpectralCodec) -> float:
     """Return the highest peak that ten seconds of digital silence decode to, with any number of levels."""
     silence = torch.zeros(1, codec.config.channels, 10 * codec.config.sample_rate_hz)
-    codes = encode(codec, silence)
     peaks = [
-        decode(codec, codes[:, : level + 1], silence.shape[2]).abs().max().item()
+        decode(codec, encode(codec, silence, level + 1), silence.shape[2]).abs().max().item()
         for level in range(codec.config.levels)
     ]
     return 20 * math.log10(max(*peaks, 1e-9))

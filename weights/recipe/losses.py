@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 # Windows and hops are in samples at this rate, and as long in seconds at others.
@@ -15,6 +16,11 @@ ENVELOPE_WINDOW, ENVELOPE_HOP, ENVELOPE_FFT = 640, 320, 1024
 ENVELOPE_SPAN, ENVELOPE_STRIDE = 30, 5  # in frames: 0.4 s, as in STOI, and how far one span is from the next
 LOWEST_BAND_HZ, THIRD_OCTAVE_BANDS = 150, 15  # as in STOI: the bands of 150 Hz to 3.8 kHz
 LEAST_ENERGY = 1e-5  # of an envelope that counts
+# Of the audible distance: its floor lies so far under the loudest band within 20 ms, and under that of the whole
+# segment; bands above so many Hz count as louder, by 3 dB an octave, for hearing is sharper there.
+UNDER_NEAR, UNDER_SEGMENT = 10 ** (-50 / 20), 10 ** (-65 / 20)
+BESIDE_SAMPLES = 480
+EMPHASIS_HZ = 500
 AUDIBLE = 1e-4  # of the energy of a segment's loudest band and span: others have nothing to understand
 
 
@@ -52,10 +58,12 @@ def power_spectra(x: Tensor, window: Tensor, stride: int, fft_size: int | None =
     return spectrum.real.square() + spectrum.imag.square()
 
 
-class MelLoss(nn.Module):
-    """Mean absolute difference of natural-log mel spectra `[batch, samples]`, averaged over the scales.
+class MelDistances(nn.Module):
+    """How far mel spectra at several scales are from each other, by all that there is and by what is heard.
 
-    It is what training minimises; `codectool.quality.mel.mel_distance_db` is another measure, in dB.
+    Both are mean absolute differences of natural logs, averaged over the scales. `mel` goes down to
+    LOG_FLOOR. `audible` has a floor that follows the reference, under which an ear hears nothing for what is
+    louder beside it; `codectool.quality.mel.mel_distance_db` is another measure, in dB.
     """
 
     def __init__(self, sample_rate_hz: int) -> None:
@@ -63,25 +71,41 @@ class MelLoss(nn.Module):
         # as many bands to the mel
         denser = mel_of(sample_rate_hz / 2) / mel_of(REFERENCE_RATE_HZ / 2)
         self.windows = [at_rate(window, sample_rate_hz) for window, _ in SCALES]
+        self.beside_samples = at_rate(BESIDE_SAMPLES, sample_rate_hz)
         for window, (_, bands) in zip(self.windows, SCALES, strict=True):
             filters = mel_filters(window, round(bands * denser), sample_rate_hz)
+            centres_hz = torch.linspace(0, sample_rate_hz / 2, len(filters)) @ filters
             self.register_buffer(f"window_{window}", torch.hann_window(window))
             self.register_buffer(f"filters_{window}", filters)
+            self.register_buffer(f"emphasis_{window}", (1 + (centres_hz / EMPHASIS_HZ) ** 2) ** 0.25)
 
-    def log_mel(self, x: Tensor, window: int) -> Tensor:
-        """Return `[batch, frames, bands]` of `[batch, samples]`; a frame every quarter window."""
+    def mel(self, x: Tensor, window: int) -> Tensor:
+        """Return magnitudes `[batch, frames, bands]` of `[batch, samples]`; a frame every quarter window."""
         power = power_spectra(x, getattr(self, f"window_{window}"), window // 4)
-        magnitude = (power + LOG_FLOOR**2).sqrt()
-        log_mel: Tensor = (magnitude @ getattr(self, f"filters_{window}")).log()
-        return log_mel
+        magnitudes: Tensor = (power + LOG_FLOOR**2).sqrt() @ getattr(self, f"filters_{window}")
+        return magnitudes
 
-    def forward(self, decoded: Tensor, reference: Tensor) -> Tensor:
-        distances = []
+    def floor(self, emphasised: Tensor, window: int) -> Tensor:
+        """Return under which magnitude nothing is heard in each frame of emphasised spectra."""
+        beside = max(1, self.beside_samples // (window // 4))  # frames on either side
+        loudest = emphasised.amax(2, keepdim=True).transpose(1, 2)
+        near = F.max_pool1d(loudest, 2 * beside + 1, 1, beside).transpose(1, 2)
+        ever = emphasised.amax((1, 2), keepdim=True)
+        return torch.maximum(UNDER_NEAR * near, UNDER_SEGMENT * ever).clamp(min=LOG_FLOOR)
+
+    def forward(self, decoded: Tensor, reference: Tensor) -> dict[str, Tensor]:
+        """Return both distances of sounds `[batch, samples]`."""
+        distances: dict[str, list[Tensor]] = {"mel": [], "audible": []}
         for window in self.windows:
+            emphasis = getattr(self, f"emphasis_{window}")
             with torch.no_grad():
-                target = self.log_mel(reference, window)
-            distances.append((self.log_mel(decoded, window) - target).abs().mean())
-        return torch.stack(distances).mean()
+                wanted = self.mel(reference, window)
+                floor = self.floor(wanted * emphasis, window)
+            found = self.mel(decoded, window)
+            distances["mel"].append((found.log() - wanted.log()).abs().mean())
+            heard = (found * emphasis + floor).log() - (wanted * emphasis + floor).log()
+            distances["audible"].append(heard.abs().mean())
+        return {name: torch.stack(values).mean() for name, values in distances.items()}
 
 
 class EnvelopeDistance(nn.Module):

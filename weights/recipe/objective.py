@@ -5,12 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from weights.recipe.losses import EnvelopeDistance, MelLoss, relative_distance
+from weights.recipe.losses import EnvelopeDistance, MelDistances, relative_distance
 from weights.recipe.texture import ContrastDistance, RepetitionDistance, RippleDistance, TextureDistance
 
 LOSS_WEIGHTS = {
-    "mel": 1.0,
-    "envelope": 0.5,
+    "mel": 0.5,
+    "audible": 0.8,
+    "envelope": 0.7,
     "texture": 0.2,
     "repetition": 1.0,
     "contrast": 0.5,
@@ -53,9 +54,9 @@ class Objective(nn.Module):
 
     def __init__(self, sample_rate_hz: int) -> None:
         super().__init__()
+        self.spectra = MelDistances(sample_rate_hz)
         self.distances = nn.ModuleDict(
             {
-                "mel": MelLoss(sample_rate_hz),
                 "envelope": EnvelopeDistance(sample_rate_hz),
                 "texture": TextureDistance(sample_rate_hz),
                 "repetition": RepetitionDistance(sample_rate_hz),
@@ -68,7 +69,8 @@ class Objective(nn.Module):
         self, decoded: Tensor, audio: Tensor, kept_levels: Tensor, chosen: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Return each loss of `[batch, samples]`, of which each has its number of levels, and direction."""
-        losses = {name: distance(decoded, audio) for name, distance in self.distances.items()}
+        losses: dict[str, Tensor] = self.spectra(decoded, audio)
+        losses |= {name: distance(decoded, audio) for name, distance in self.distances.items()}
         asked = (kept_levels / WAVEFORM_LEVELS).clamp(max=1).to(audio.device)
         if chosen is not None:
             asked = asked * DIRECTION_COURSES.to(audio.device)[chosen]

@@ -25,7 +25,7 @@ class Options:
     final_learning_rate: float = 2e-5
     resume: Path | None = None
     unquantized_steps: int = 30  # before the k-means start of codebooks, so that it sees real latents
-    wave_only: bool = False  # all but those blocks of the decoder that know the wave stay as they are
+    fixed_codebooks: bool = False  # they are the format: all else learns around them
     pause: Path | None = None
     adversarial: bool = False
     judged: int = 8  # of a batch, by the adversary, which costs more than the codec
@@ -56,7 +56,7 @@ def parse(description: str) -> Options:
     parser.add_argument("--learning-rate", type=float, default=Options.learning_rate)
     parser.add_argument("--resume", type=Path, help="a run's checkpoint.pt, or weights")
     parser.add_argument("--unquantized-steps", type=int, default=Options.unquantized_steps)
-    parser.add_argument("--wave-only", action="store_true", help="teach the wave path's blocks alone")
+    parser.add_argument("--fixed-codebooks", action="store_true", help="teach all else around them")
     parser.add_argument("--pause", type=Path, help="wait while this file exists")
     parser.add_argument("--adversarial", action="store_true")
     parser.add_argument("--judged", type=int, default=Options.judged)

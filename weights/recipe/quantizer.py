@@ -70,12 +70,13 @@ def nearest(rows: Tensor, centres: Tensor) -> Tensor:
 
 
 class QuantizerTraining:
-    """The moving averages behind a quantizer's codebooks."""
+    """The moving averages behind a quantizer's codebooks, and how many levels segments are cut after."""
 
-    def __init__(self, quantizer: ResidualVectorQuantizer, favoured: Mapping[int, float] = FAVOURED) -> None:
+    def __init__(
+        self, quantizer: ResidualVectorQuantizer, levels: int, favoured: Mapping[int, float] = FAVOURED
+    ) -> None:
         self.quantizer = quantizer
-        levels, size, _ = quantizer.codebooks.shape
-        self.counts = torch.ones(levels, size, device=quantizer.codebooks.device)
+        self.counts = torch.ones(quantizer.codebooks.shape[:2], device=quantizer.codebooks.device)
         self.sums = quantizer.codebooks.clone()
         self.probabilities = level_probabilities(levels, favoured)
 

@@ -23,10 +23,10 @@ from weights.recipe.adversary import Adversary
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import Corpus, decode_corpus
 from weights.recipe.export import STATE_FILE, export, load_codec, load_exported, save_tensors
-from weights.recipe.objective import WAVEFORM_LEVELS, Objective, compared, draw_directions
+from weights.recipe.fixed_codebooks import code_and_decode
+from weights.recipe.objective import Objective, compared, draw_directions
 from weights.recipe.optimizers import optimizers_of
 from weights.recipe.options import Options, parse
-from weights.recipe.pool import CodedPool
 from weights.recipe.quantizer import FAVOURED, REPLACE_EVERY_STEPS, STEREO_FAVOURED, QuantizerTraining
 from weights.recipe.validation import held_out_losses
 
@@ -50,16 +50,16 @@ class Trainer:
         self.device = torch.device(options.device)
         self.model = self.initial_model().to(self.device)
         favoured = FAVOURED if self.model.config.channels == 1 else STEREO_FAVOURED
-        self.quantizer = QuantizerTraining(self.model.quantizer, favoured)
-        learning = self.model.wave.knowing if options.wave_only else self.model
-        self.optimizers = optimizers_of(learning, options.learning_rate)
+        # what codebooks learn from has the levels of the quantizer that learns
+        levels = self.model.config.levels if options.fixed_codebooks else self.model.quantizer.levels
+        self.quantizer = QuantizerTraining(self.model.quantizer, levels, favoured)
+        self.optimizers = optimizers_of(self.model, options.learning_rate)
         self.adversary = Adversary(ADVERSARY_LEARNING_RATE, self.device) if options.adversarial else None
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.sample_rate_hz, self.channels = self.model.config.sample_rate_hz, self.model.config.channels
         self.objective = Objective(self.sample_rate_hz).to(self.device)
         self.step, self.first_step, self.best = 0, 0, math.inf
         self.quantized = False
-        self.pool: CodedPool | None = None
         self.started_s = monotonic()
         if options.resume is not None:
             self.resume(options.resume)
@@ -148,9 +148,9 @@ class Trainer:
         )
 
     def reconstruct(self, audio: Tensor, latents: Tensor) -> Tensor:
-        """Decode latents, or what a pool makes of them, in line with audio `[batch, channels, samples]`."""
+        """Decode latents in line with audio `[batch, channels, samples]`."""
         decoder = self.model.decoder
-        decoded = decoder(latents) if self.pool is None else self.pool.after_trunk(latents)
+        decoded = decoder(latents)
         return decoded[:, decoder.latency :][:, : audio.shape[2]].transpose(1, 2).float()
 
     def total(self, losses: dict[str, Tensor], audio: Tensor, decoded: Tensor) -> Tensor:
@@ -182,17 +182,15 @@ class Trainer:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        kept_levels = self.quantizer.draw_levels(self.options.batch)
-        losses: dict[str, Tensor] = {}
-        if self.pool is not None:
-            self.pool.refresh()
-            audio, latents = self.pool.draw(self.options.batch)
-            kept_levels = torch.full((len(audio),), WAVEFORM_LEVELS)
+        kept_levels, audio = self.quantizer.draw_levels(self.options.batch), self.batch()
+        if self.options.fixed_codebooks:
+            with self.autocast():
+                decoded, commitment = code_and_decode(self.model, audio, kept_levels)
+            losses = {"commitment": commitment}
         else:
-            audio = self.batch()
             latents, losses = self.coded(audio, kept_levels)
-        with self.autocast():
-            decoded = self.reconstruct(audio, latents)
+            with self.autocast():
+                decoded = self.reconstruct(audio, latents)
         chosen = draw_directions(len(audio)) if self.channels == 2 else None
         decoded, audio = compared(decoded, audio, chosen)
         losses |= self.objective(decoded, audio, kept_levels, chosen)
@@ -249,9 +247,6 @@ class Trainer:
         self.corpus = Corpus(options.cache)
         if (self.corpus.sample_rate_hz, self.corpus.channels) != (self.sample_rate_hz, self.channels):
             raise SystemExit(f"{options.cache}: audio of another rate or number of channels than the model's")
-        if options.wave_only:
-            samples = round(options.segment_s * self.sample_rate_hz)
-            self.pool = CodedPool(self.model, self.corpus, self.rng, samples)
         self.started_s = validated_s = monotonic()
         sums: dict[str, float] = {}
         while self.progress() < 1 - 0.5 / options.minutes:  # half a minute is kept for the end

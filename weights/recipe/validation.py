@@ -23,18 +23,17 @@ def decode(model: SpectralCodec, codes: Tensor, samples: int) -> Tensor:
     return audio[:, codec.decoder.latency :][:, :samples].transpose(1, 2)
 
 
-def encode(model: SpectralCodec, audio: Tensor) -> Tensor:
-    """Return the codes `[batch, levels, frames]` of audio `[batch, channels, samples]`, with all levels."""
-    codec = model.at(model.config.levels)
-    return codec.quantizer.encode(codec.encoder(audio.transpose(1, 2)))
+def encode(model: SpectralCodec, audio: Tensor, levels: int | None = None) -> Tensor:
+    """Return the codes `[batch, levels, frames]` of audio `[batch, channels, samples]`, by default with all."""
+    levels = model.config.levels if levels is None else levels
+    codec = model.at(levels)
+    return codec.quantizer.encode(codec.encoder(audio.transpose(1, 2)), levels)
 
 
 def decoded_by_levels(model: SpectralCodec, originals: list[Tensor]) -> Iterator[tuple[int, list[Tensor]]]:
     """Yield each number of VALIDATED_LEVELS, and sounds `[batch, channels, samples]` coded with so many."""
-    coded = [encode(model, audio) for audio in originals]
     for levels in VALIDATED_LEVELS:
-        pairs = zip(coded, originals, strict=True)
-        yield levels, [decode(model, codes[:, :levels], audio.shape[2]) for codes, audio in pairs]
+        yield levels, [decode(model, encode(model, audio, levels), audio.shape[2]) for audio in originals]
 
 
 def mono_by_levels(model: SpectralCodec, originals: list[Tensor]) -> Iterator[tuple[int, list[Tensor]]]:
