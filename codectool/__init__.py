@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from codectool.errors import UsageError as UsageError
     from codectool.errors import WeightsError as WeightsError
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 HOMES = {
     "codectool.api.codes": ("Codes",),

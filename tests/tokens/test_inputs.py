@@ -119,7 +119,7 @@ def test_a_table_that_was_written_again_is_read_again(clips: Path) -> None:
 
 
 def test_coded_files_need_no_encoding(clips: Path) -> None:
-    assert command(["encode", "-q", "clips", "coded", "-r", "--jobs", "1", "-b", "12kbps"]) == 0
+    assert command(["encode", "-q", "clips", "coded", "-r", "--jobs", "1", "-b", "6kbps"]) == 0
     tokenize("coded", "out")
     tokenize("clips", "direct")
     for was, expected in zip(read("out"), read("direct"), strict=True):
