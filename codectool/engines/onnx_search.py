@@ -35,7 +35,7 @@ LEVEL_BY_LEVEL = """
   {codes} = Transpose<perm = [1, 0, 2]>(separate{k})
 """
 
-# The same of several candidates at a time. The highest few of many thousand numbers take long to find at once, so
+# The same of several candidates at a time. The highest few of thousands of numbers take long to find at once:
 # groups are chosen by their highest first: the highest few are in as many groups at most.
 AMONG_CANDIDATES = """
   zero{k} = Constant<value_int = 0>()
@@ -49,7 +49,8 @@ AMONG_CANDIDATES = """
   row_one_one{k} = Concat<axis = 0>(row_one{k}, one{k})
   nothing{k} = ConstantOfShape<value = int64[1] {{0}}>(row_one_one{k})
   rest{k}, gained{k}, found{k} = Loop({levels}, , rows{k}, gains{k}, nothing{k}) <body = one_level{k} (
-      int64 level{k}, bool more{k}, float[n, c, dim] residual{k}, float[n, c] gain{k}, int64[n, c, l] before{k})
+      int64 level{k}, bool more{k},
+      float[n, c, dim] residual{k}, float[n, c] gain{k}, int64[n, c, l] before{k})
       => (bool still_more{k}, float[n, d, dim] left{k}, float[n, d] next_gain{k}, int64[n, d, m] codes{k})
     {{
       still_more{k} = Identity(more{k})

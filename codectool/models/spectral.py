@@ -24,7 +24,8 @@ from codectool.nn.transform import Analysis, Synthesis
 from codectool.nn.wave import OTHERS, WaveNumbers
 
 BLOCKS_LIMIT = 100  # a weights file says how many, and each takes memory before its weights are looked for
-CANDIDATES = 4  # of the search, each of which costs as much again
+# Of the search, each of which costs as much again. With two channels what they bring was not measured.
+CANDIDATES = {1: 4, 2: 1}
 HOP_LIMIT = 1 << 16  # of bands, whose edges are looked for bin by bin
 
 
@@ -170,7 +171,7 @@ class SpectralCodec(nn.Module):
         listen = [_analysis(config), *_encoder_network(config)]
         paint, synthesis = _decoder_network(config), _synthesis(config)
         self.encoder = Chain(listen)
-        candidates = min(CANDIDATES, config.codebook_size)
+        candidates = min(CANDIDATES[config.channels], config.codebook_size)
         self.quantizer = ResidualVectorQuantizer(levels, config.codebook_size, config.latent_dim, candidates)
         self.decoder = Chain([*paint, *synthesis])
         self.stages = (levels,) if levels == config.levels else (levels, config.levels)

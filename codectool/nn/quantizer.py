@@ -1,7 +1,7 @@
 """Residual vector quantization: each level codes what the levels before it left over.
 
-Source: Zeghidour et al., SoundStream (arXiv 2107.03312), section III-C; for several candidates, the M-algorithm
-of Anderson and Mohan, Sequential coding algorithms (IEEE Transactions on Communications 32, 1984).
+Source: Zeghidour et al., SoundStream (arXiv 2107.03312), section III-C; for several candidates, the
+M-algorithm of Anderson and Mohan, Sequential coding algorithms (IEEE Trans. Communications 32, 1984).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class ResidualVectorQuantizer(nn.Module, Packable):
     """Map latents `[batch, frames, dim]` to codes `[batch, levels, frames]` and back.
 
     Codebooks are `[levels, codebook_size, dim]`; any leading number of levels can be used alone.
-    Encoding follows the nearest `candidates` sums of entries from level to level, and codes the nearest of the
-    last. With one candidate, what few levels code is the beginning of what many do; with more, not always.
+    Encoding follows the nearest `candidates` sums of entries from level to level, and codes the nearest of
+    the last. With one candidate the codes of few levels begin those of many; with more, not always.
     """
 
     codebooks: Tensor

@@ -207,7 +207,9 @@ def test_info_is_for_people_and_for_many(codec: Codec, write_wav: Write) -> None
 
 def test_info_tells_of_weights_that_this_version_does_not_have(codec: Codec, write_wav: Write) -> None:
     golden = Path(__file__).parents[1] / "data" / "golden"
-    earlier, now = (codec("info", golden / f"{name}.ecdc") for name in ("e8a7f997b8c49c58", "ee9fb5ad2c67d5ba"))
+    earlier, now = (
+        codec("info", golden / f"{name}.ecdc") for name in ("e8a7f997b8c49c58", "ee9fb5ad2c67d5ba")
+    )
     assert b"from before version 1.0, by weights whose first 16 levels mean the same today" in earlier.stdout
     assert b"note" not in now.stdout
     write_wav(samples=1)

@@ -112,7 +112,9 @@ def test_candidates_are_followed_from_level_to_level() -> None:
             kept: list[list[int]] = [[]]
             for _ in range(levels):
                 longer = [[*codes_, code] for codes_ in kept for code in range(16)]
-                kept = sorted(longer, key=lambda chosen: squared_error(rvq, chosen, latents[batch, frame]))[:3]
+                kept = sorted(longer, key=lambda chosen: squared_error(rvq, chosen, latents[batch, frame]))[
+                    :3
+                ]
             assert codes[batch, :, frame].tolist() == kept[0]
 
 

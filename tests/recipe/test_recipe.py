@@ -18,6 +18,7 @@ from weights.recipe import train
 from weights.recipe.augment import draw_batch
 from weights.recipe.data import KIND_SHARES, Clip, Corpus, decode_corpus, held_out_sources
 from weights.recipe.losses import EnvelopeDistance, MelDistances, mel_filters, relative_distance
+from weights.recipe.mix import mixed
 from weights.recipe.quantizer import QuantizerTraining, fit_levels, level_probabilities
 
 RATE_HZ = 24_000
@@ -191,3 +192,14 @@ def test_train_stops_saves_resumes_and_exports(
         assert resumed.step == (steps if resume.suffix == ".pt" else 0)
         resumed.run()
         assert resumed.step > resumed.first_step
+
+
+def test_mixed_weights_lie_between_those_of_the_same_codebooks() -> None:
+    books = {"quantizer.codebooks": torch.ones(2, 4, 3)}
+    first, second = (books | {"encoder.a": torch.full((2,), x), "b": torch.full((2,), x)} for x in (0.0, 1.0))
+    found = mixed(first, second, 0.5, 0.75)
+    assert (found["encoder.a"].tolist(), found["b"].tolist()) == ([0.5, 0.5], [0.75, 0.75])
+    assert torch.equal(found["quantizer.codebooks"], books["quantizer.codebooks"])
+    other = second | {"quantizer.codebooks": torch.zeros(2, 4, 3)}
+    with pytest.raises(ValueError, match="other codebooks"):
+        mixed(first, other, 0.5, 0.5)

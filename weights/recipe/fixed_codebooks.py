@@ -28,7 +28,9 @@ def _part(model: SpectralCodec, audio: Tensor, levels: Tensor) -> tuple[Tensor, 
     latents = codec.encoder(audio.transpose(1, 2)).float()
     with torch.no_grad():
         quantizer = codec.quantizer
-        coded = [quantizer.encode(row[None], count) for row, count in zip(latents, levels.tolist(), strict=True)]
+        coded = [
+            quantizer.encode(row[None], count) for row, count in zip(latents, levels.tolist(), strict=True)
+        ]
         quantized = torch.cat([quantizer.decode(codes) for codes in coded])
     found = codec.decoder(latents + (quantized - latents).detach())
     decoded = found[:, codec.decoder.latency :][:, : audio.shape[2]].transpose(1, 2)

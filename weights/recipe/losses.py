@@ -16,8 +16,8 @@ ENVELOPE_WINDOW, ENVELOPE_HOP, ENVELOPE_FFT = 640, 320, 1024
 ENVELOPE_SPAN, ENVELOPE_STRIDE = 30, 5  # in frames: 0.4 s, as in STOI, and how far one span is from the next
 LOWEST_BAND_HZ, THIRD_OCTAVE_BANDS = 150, 15  # as in STOI: the bands of 150 Hz to 3.8 kHz
 LEAST_ENERGY = 1e-5  # of an envelope that counts
-# Of the audible distance: its floor lies so far under the loudest band within 20 ms, and under that of the whole
-# segment; bands above so many Hz count as louder, by 3 dB an octave, for hearing is sharper there.
+# Of the audible distance: its floor lies so far under the loudest band within 20 ms, and under that of the
+# whole segment; bands above so many Hz count as louder, by 3 dB an octave: what is faint there is heard.
 UNDER_NEAR, UNDER_SEGMENT = 10 ** (-50 / 20), 10 ** (-65 / 20)
 BESIDE_SAMPLES = 480
 EMPHASIS_HZ = 500

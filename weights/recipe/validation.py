@@ -24,7 +24,7 @@ def decode(model: SpectralCodec, codes: Tensor, samples: int) -> Tensor:
 
 
 def encode(model: SpectralCodec, audio: Tensor, levels: int | None = None) -> Tensor:
-    """Return the codes `[batch, levels, frames]` of audio `[batch, channels, samples]`, by default with all."""
+    """Return the codes `[batch, levels, frames]` of sound `[batch, channels, samples]`, by default all."""
     levels = model.config.levels if levels is None else levels
     codec = model.at(levels)
     return codec.quantizer.encode(codec.encoder(audio.transpose(1, 2)), levels)
