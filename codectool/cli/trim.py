@@ -26,7 +26,7 @@ def trim(
     force: bool,
     quiet: bool,
 ) -> None:
-    """Bring an .ecdc file down to a lower rate without decoding: the result is what encoding there gives."""
+    """Bring an .ecdc file down to a lower rate without decoding: the upper levels are left out."""
     if (rate_bps is None) == (levels is None):
         raise click.UsageError("give either --bitrate or --levels")
     source, target = pair_operands(names, output, force)
