@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,8 +34,8 @@ LEVEL_BY_LEVEL = """
   {codes} = Transpose<perm = [1, 0, 2]>(separate{k})
 """
 
-# The same of several candidates at a time. The highest few of thousands of numbers take long to find at once:
-# groups are chosen by their highest first: the highest few are in as many groups at most.
+# The same of several candidates at a time. The highest few of thousands of numbers take long to find at once.
+# So groups are chosen first, by their highest: the highest few are in as many groups at most.
 AMONG_CANDIDATES = """
   zero{k} = Constant<value_int = 0>()
   one{k} = Constant<value_ints = [1]>()
@@ -148,7 +147,6 @@ def _search(part: ResidualVectorQuantizer, **names: object) -> str:
         return LEVEL_BY_LEVEL.format(**names)
     size = part.codebooks.shape[1]
     # as many groups as candidates at least, for at first there is one row of scores
-    group = math.gcd(size, LARGEST_GROUP)
-    while size // group < part.candidates:
-        group = math.gcd(size, group - 1)
+    largest = min(LARGEST_GROUP, size // part.candidates)
+    group = next(group for group in range(largest, 0, -1) if size % group == 0)
     return AMONG_CANDIDATES.format(candidates=part.candidates, size=size, group=group, **names)

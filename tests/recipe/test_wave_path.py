@@ -97,6 +97,20 @@ def test_training_around_codebooks_decodes_what_files_hold() -> None:
     assert {name.split(".")[0] for name in learned} == {"encoder", "decoder"}
 
 
+def test_the_search_in_training_is_as_precise_as_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, precise = wave_codec(), []
+    search = model.quantizer.encode
+
+    def noting(latents: torch.Tensor, levels: int) -> torch.Tensor:
+        precise.append(not torch.is_autocast_enabled("cpu") and latents.dtype == torch.float32)
+        return search(latents, levels)
+
+    monkeypatch.setattr(model.quantizer, "encode", noting)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        code_and_decode(model, 0.1 * torch.randn(2, 1, 3200), torch.tensor([2, 1]))
+    assert precise == [True, True]
+
+
 @torch.inference_mode()
 def test_a_wave_of_few_levels_is_heard_little() -> None:
     codec = wave_codec(levels=6)

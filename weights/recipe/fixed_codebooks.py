@@ -7,6 +7,7 @@ from torch import Tensor
 
 from codectool.engines.torch_engine import Codec
 from codectool.models.spectral import SpectralCodec
+from weights.recipe.validation import in_line
 
 
 def code_and_decode(model: SpectralCodec, audio: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
@@ -26,14 +27,13 @@ def _part(model: SpectralCodec, audio: Tensor, levels: Tensor) -> tuple[Tensor, 
     """Do so for those that one part of the codec codes; the distances are one by one, and relative."""
     codec: Codec = model.at(int(levels[0]))
     latents = codec.encoder(audio.transpose(1, 2)).float()
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast(audio.device.type, enabled=False):
         quantizer = codec.quantizer
         coded = [
             quantizer.encode(row[None], count) for row, count in zip(latents, levels.tolist(), strict=True)
         ]
         quantized = torch.cat([quantizer.decode(codes) for codes in coded])
-    found = codec.decoder(latents + (quantized - latents).detach())
-    decoded = found[:, codec.decoder.latency :][:, : audio.shape[2]].transpose(1, 2)
+    decoded = in_line(codec.decoder, latents + (quantized - latents).detach(), audio.shape[2])
     learned = slice(0, model.config.latent_dim)  # those numbers that the encoder's network makes
     distances = (latents - quantized)[..., learned].square().mean((1, 2))
     return decoded.float(), distances / (quantized[..., learned].square().mean((1, 2)) + 1e-6)

@@ -1,6 +1,8 @@
 """Keep a file of the released weights for the tests: `python -m weights.recipe.golden [MODEL]`.
 
 Tests decode it from then on, and compare codes with it: a file that was made once must stay readable.
+Where an encoder has changed under its fingerprint, the file of the one before gets another name first, as
+`…_0.1.ecdc`.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from codectool.models.spectral import SpectralCodec
 from weights.recipe.data import Corpus
 from weights.recipe.export import load_codec
 from weights.recipe.losses import MelDistances
-from weights.recipe.validation import decode, encode
+from weights.recipe.validation import encode, recoded
 
 TABLE = Path(__file__).parents[1] / "training" / "levels.csv"
 USAGE_SEGMENTS, SEGMENT_S = 1200, 1  # 90 000 frames: about 88 for each of 1024 codes
@@ -46,8 +46,7 @@ def mel_by_levels(codec: SpectralCodec, folder: Path) -> list[float]:
     for audio in clips(folder, codec.config.sample_rate_hz):
         channels = audio[:, None].repeat(1, codec.config.channels, 1)
         count += 1
-        for level in range(len(sums)):
-            decoded = decode(codec, encode(codec, channels, level + 1), audio.shape[1])
+        for level, decoded in enumerate(recoded(codec, channels, range(1, len(sums) + 1))):
             sums[level] += spectra(decoded[:, 0], audio)["mel"].item()
     return [value / count for value in sums]
 
@@ -70,10 +69,8 @@ def usage_by_level(codec: SpectralCodec, corpus: Corpus) -> list[tuple[int, floa
 def silence_peak_dbfs(codec: SpectralCodec) -> float:
     """Return the highest peak that ten seconds of digital silence decode to, with any number of levels."""
     silence = torch.zeros(1, codec.config.channels, 10 * codec.config.sample_rate_hz)
-    peaks = [
-        decode(codec, encode(codec, silence, level + 1), silence.shape[2]).abs().max().item()
-        for level in range(codec.config.levels)
-    ]
+    counts = range(1, codec.config.levels + 1)
+    peaks = [decoded.abs().max().item() for decoded in recoded(codec, silence, counts)]
     return 20 * math.log10(max(*peaks, 1e-9))
 
 

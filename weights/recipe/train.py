@@ -28,7 +28,7 @@ from weights.recipe.objective import Objective, compared, draw_directions
 from weights.recipe.optimizers import optimizers_of
 from weights.recipe.options import Options, parse
 from weights.recipe.quantizer import FAVOURED, REPLACE_EVERY_STEPS, STEREO_FAVOURED, QuantizerTraining
-from weights.recipe.validation import held_out_losses
+from weights.recipe.validation import held_out_losses, in_line
 
 KMEANS_BATCHES = 40
 WARM_UP_STEPS = 100  # of the learning rate, at the start and after a resume
@@ -50,7 +50,7 @@ class Trainer:
         self.device = torch.device(options.device)
         self.model = self.initial_model().to(self.device)
         favoured = FAVOURED if self.model.config.channels == 1 else STEREO_FAVOURED
-        # what codebooks learn from has the levels of the quantizer that learns
+        # codebooks learn from segments of the network's levels alone; all else does from those of a path, too
         levels = self.model.config.levels if options.fixed_codebooks else self.model.quantizer.levels
         self.quantizer = QuantizerTraining(self.model.quantizer, levels, favoured)
         self.optimizers = optimizers_of(self.model, options.learning_rate)
@@ -147,12 +147,6 @@ class Trainer:
             self.device
         )
 
-    def reconstruct(self, audio: Tensor, latents: Tensor) -> Tensor:
-        """Decode latents in line with audio `[batch, channels, samples]`."""
-        decoder = self.model.decoder
-        decoded = decoder(latents)
-        return decoded[:, decoder.latency :][:, : audio.shape[2]].transpose(1, 2).float()
-
     def total(self, losses: dict[str, Tensor], audio: Tensor, decoded: Tensor) -> Tensor:
         """Return what to minimise, and add the adversary's losses to `losses`."""
         if self.adversary is None:
@@ -190,7 +184,7 @@ class Trainer:
         else:
             latents, losses = self.coded(audio, kept_levels)
             with self.autocast():
-                decoded = self.reconstruct(audio, latents)
+                decoded = in_line(self.model.decoder, latents, audio.shape[2]).float()
         chosen = draw_directions(len(audio)) if self.channels == 2 else None
         decoded, audio = compared(decoded, audio, chosen)
         losses |= self.objective(decoded, audio, kept_levels, chosen)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 from codectool.models.spectral import SpectralCodec
+from codectool.nn.layer import Layer
 from weights.recipe.data import Corpus
 from weights.recipe.objective import DIRECTIONS, Objective, compared
 
@@ -16,11 +17,15 @@ SCORED_LEVELS = (8, 16, 32)  # 6, 12 and 24 kbps
 SEGMENTS, SEGMENT_S = 16, 2  # of each kind
 
 
+def in_line(decoder: Layer, latents: Tensor, samples: int) -> Tensor:
+    """Return the audio `[batch, channels, samples]` of latents, in line with what was encoded."""
+    return decoder(latents)[:, decoder.latency :][:, :samples].transpose(1, 2)
+
+
 def decode(model: SpectralCodec, codes: Tensor, samples: int) -> Tensor:
     """Return the audio `[batch, channels, samples]` of codes, in line with what was encoded."""
     codec = model.at(codes.shape[1])
-    audio: Tensor = codec.decoder(codec.quantizer.decode(codes))
-    return audio[:, codec.decoder.latency :][:, :samples].transpose(1, 2)
+    return in_line(codec.decoder, codec.quantizer.decode(codes), samples)
 
 
 def encode(model: SpectralCodec, audio: Tensor, levels: int | None = None) -> Tensor:
@@ -30,10 +35,19 @@ def encode(model: SpectralCodec, audio: Tensor, levels: int | None = None) -> Te
     return codec.quantizer.encode(codec.encoder(audio.transpose(1, 2)), levels)
 
 
+def recoded(model: SpectralCodec, audio: Tensor, counts: Iterable[int]) -> Iterator[Tensor]:
+    """Yield what sound `[batch, channels, samples]` comes back as, for each of these numbers of levels."""
+    codec = model.at(model.config.levels)
+    latents = codec.encoder(audio.transpose(1, 2))  # which are the same for all numbers of levels
+    for levels in counts:
+        yield decode(model, codec.quantizer.encode(latents, levels), audio.shape[2])
+
+
 def decoded_by_levels(model: SpectralCodec, originals: list[Tensor]) -> Iterator[tuple[int, list[Tensor]]]:
     """Yield each number of VALIDATED_LEVELS, and sounds `[batch, channels, samples]` coded with so many."""
-    for levels in VALIDATED_LEVELS:
-        yield levels, [decode(model, encode(model, audio, levels), audio.shape[2]) for audio in originals]
+    sounds = zip(*(recoded(model, audio, VALIDATED_LEVELS) for audio in originals), strict=True)
+    for levels, decoded in zip(VALIDATED_LEVELS, sounds, strict=True):
+        yield levels, list(decoded)
 
 
 def mono_by_levels(model: SpectralCodec, originals: list[Tensor]) -> Iterator[tuple[int, list[Tensor]]]:
