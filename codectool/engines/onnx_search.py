@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from codectool.nn.column_quantizer import parts_of
-from codectool.nn.quantizer import ResidualVectorQuantizer
+from codectool.nn.quantizer import FEW, ResidualVectorQuantizer
 
 OPSET, IR_VERSION = 20, 10  # which ONNX Runtime reads since 1.18
 CODEBOOKS, BIASES = "codebooks", "biases"  # the last part of their names
@@ -40,6 +40,11 @@ AMONG_CANDIDATES = """
   zero{k} = Constant<value_int = 0>()
   one{k} = Constant<value_ints = [1]>()
   two{k} = Constant<value_ints = [2]>()
+  candidates{k} = Constant<value_ints = [{candidates}]>()
+  most{k} = Constant<value_ints = [{most}]>()
+  few{k} = Constant<value_int = {few}>()
+  are_few{k} = LessOrEqual({levels}, few{k})
+  followed{k} = Where(are_few{k}, most{k}, candidates{k})
   dim{k} = Shape<start = 2>({latents})
   rows_dim{k} = Concat<axis = 0>(last, one{k}, dim{k})
   rows{k} = Reshape({latents}, rows_dim{k})
@@ -66,16 +71,15 @@ AMONG_CANDIDATES = """
       row_group_place{k} = Constant<value_ints = [0, -1, {group}]>()
       grouped{k} = Reshape(total{k}, row_group_place{k})
       highest{k} = ReduceMax<keepdims = 0>(grouped{k}, two{k})
-      candidates{k} = Constant<value_ints = [{candidates}]>()
-      height{k}, groups{k} = TopK(highest{k}, candidates{k})
+      height{k}, groups{k} = TopK(highest{k}, followed{k})
       chosen{k} = Unsqueeze(groups{k}, two{k})
       kept{k} = GatherND<batch_dims = 1>(grouped{k}, chosen{k})
       row_place{k} = Constant<value_ints = [0, -1]>()
       in_a_row{k} = Reshape(kept{k}, row_place{k})
-      found_gain{k}, place{k} = TopK(in_a_row{k}, candidates{k})
+      found_gain{k}, place{k} = TopK(in_a_row{k}, followed{k})
       first_column{k} = Constant<value_ints = [0]>()
-      most{k} = Gather<axis = 1>(found_gain{k}, first_column{k})
-      next_gain{k} = Sub(found_gain{k}, most{k})
+      nearest{k} = Gather<axis = 1>(found_gain{k}, first_column{k})
+      next_gain{k} = Sub(found_gain{k}, nearest{k})
       group_size{k} = Constant<value_int = {group}>()
       groups_place{k} = Div(place{k}, group_size{k})
       group{k} = GatherElements<axis = 1>(groups{k}, groups_place{k})
@@ -144,9 +148,15 @@ def search_graph(parts: Sequence[ResidualVectorQuantizer]) -> str:
 
 def _search(part: ResidualVectorQuantizer, **names: object) -> str:
     if part.candidates == 1:
-        return LEVEL_BY_LEVEL.format(**names)
-    size = part.codebooks.shape[1]
+        return LEVEL_BY_LEVEL.format_map(names)
+    size, most = part.codebooks.shape[1], part.most_candidates
     # as many groups as candidates at least, for at first there is one row of scores
-    largest = min(LARGEST_GROUP, size // part.candidates)
-    group = next(group for group in range(largest, 0, -1) if size % group == 0)
-    return AMONG_CANDIDATES.format(candidates=part.candidates, size=size, group=group, **names)
+    largest = min(LARGEST_GROUP, size // most)
+    numbers = {
+        "candidates": part.candidates,
+        "most": most,
+        "few": part.levels // FEW,
+        "size": size,
+        "group": next(group for group in range(largest, 0, -1) if size % group == 0),
+    }
+    return AMONG_CANDIDATES.format_map(numbers | names)

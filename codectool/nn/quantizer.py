@@ -14,13 +14,16 @@ from torch import Tensor, nn
 
 from codectool.nn.linear import Packable, PackedLinear
 
+FEW = 4  # a fourth of the levels, or fewer: twice as many candidates take less time than all levels do
+
 
 class ResidualVectorQuantizer(nn.Module, Packable):
     """Map latents `[batch, frames, dim]` to codes `[batch, levels, frames]` and back.
 
     Codebooks are `[levels, codebook_size, dim]`; any leading number of levels can be used alone.
     Encoding follows the nearest `candidates` sums of entries from level to level, and codes the nearest of
-    the last. With one candidate the codes of few levels begin those of many; with more, not always.
+    the last; where few of the levels are asked for, twice as many. With one candidate the codes of few
+    levels begin those of many; with more, not always.
     """
 
     codebooks: Tensor
@@ -51,6 +54,11 @@ class ResidualVectorQuantizer(nn.Module, Packable):
         """The number of codebooks."""
         return self.codebooks.shape[0]
 
+    @property
+    def most_candidates(self) -> int:
+        """How many candidates are followed through few of the levels."""
+        return min(2 * self.candidates, self.codebooks.shape[1])
+
     def encode(self, latents: Tensor, levels: int | None = None) -> Tensor:
         """Return the nearest codes, int64 `[batch, levels, frames]`, for the first `levels` (default all)."""
         search = self._level_by_level if self.candidates == 1 else self._among_candidates
@@ -69,13 +77,14 @@ class ResidualVectorQuantizer(nn.Module, Packable):
     def _among_candidates(self, rows: Tensor, levels: int) -> Tensor:
         """Return the codes `[levels, rows]` of the nearest sum that was found."""
         count, size = len(rows), self.codebooks.shape[1]
+        candidates = self.most_candidates if levels <= self.levels // FEW else self.candidates
         residuals = rows[:, None]  # `[rows, candidates, dim]`, at first of one candidate, which is no entry
         gains = rows.new_zeros(count, 1)  # by how much each is nearer than the nearest: half the squares
         codes = torch.zeros(count, 1, 0, dtype=torch.int64, device=rows.device)
         row = torch.arange(count, device=rows.device)[:, None]
         for level in range(levels):
             scores = self.scores(residuals.flatten(0, 1), level).view(count, gains.shape[1], size)
-            gains, chosen = (scores + gains[..., None]).flatten(1).topk(self.candidates)  # from the highest
+            gains, chosen = (scores + gains[..., None]).flatten(1).topk(candidates)  # from the highest
             gains = gains - gains[:, :1]  # small numbers, of which sums keep the differences
             parent, code = chosen // size, chosen % size
             residuals = residuals[row, parent] - F.embedding(code, self.codebooks[level])

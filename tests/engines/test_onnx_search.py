@@ -17,8 +17,8 @@ def test_a_graph_gives_the_modules_codes(size: int, candidates: int) -> None:
     from codectool.engines.onnx_search import search_graph
 
     torch.manual_seed(0)
-    quantizer = ResidualVectorQuantizer(5, size, 3, candidates)
-    quantizer.set_codebooks(torch.randn(5, size, 3) * 0.6 ** torch.arange(5)[:, None, None])
+    quantizer = ResidualVectorQuantizer(8, size, 3, candidates)
+    quantizer.set_codebooks(torch.randn(8, size, 3) * 0.6 ** torch.arange(8)[:, None, None])
     latents = torch.randn(2, 9, 3)
     graph = onnx.parser.parse_model(search_graph([quantizer]))
     onnx.checker.check_model(graph)
@@ -30,6 +30,6 @@ def test_a_graph_gives_the_modules_codes(size: int, candidates: int) -> None:
         "codebooks0": quantizer.codebooks.numpy(),
         "biases0": -quantizer.half_norms.numpy(),
     }
-    for levels in (1, 2, 5):
+    for levels in (1, 2, 3, 8):
         (codes,) = session.run(None, inputs | {"levels": np.array(levels)})
         np.testing.assert_array_equal(codes, quantizer.encode(latents, levels).numpy())

@@ -103,18 +103,17 @@ def test_any_leading_levels_stand_alone() -> None:
 
 
 def test_candidates_are_followed_from_level_to_level() -> None:
-    rvq = quantizer(candidates=3)
+    rvq = quantizer(levels=8, candidates=3)
     latents = torch.randn(2, 7, 3)
-    for levels in (1, 2, 5):
+    for levels, candidates in ((1, 6), (2, 6), (3, 3), (8, 3)):
         codes = rvq.encode(latents, levels)
         assert codes.shape == (2, levels, 7)
         for batch, frame in itertools.product(range(2), range(7)):
             kept: list[list[int]] = [[]]
             for _ in range(levels):
                 longer = [[*codes_, code] for codes_ in kept for code in range(16)]
-                kept = sorted(longer, key=lambda chosen: squared_error(rvq, chosen, latents[batch, frame]))[
-                    :3
-                ]
+                longer.sort(key=lambda chosen: squared_error(rvq, chosen, latents[batch, frame]))
+                kept = longer[:candidates]
             assert codes[batch, :, frame].tolist() == kept[0]
 
 
