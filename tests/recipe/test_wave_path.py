@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from codectool.models.spectral import Config, SpectralCodec, build
+from weights.recipe.ceiling import stages
 from weights.recipe.data import Corpus
 from weights.recipe.fixed_codebooks import code_and_decode
 from weights.recipe.grow import coding_noise, grown, set_presence
 from weights.recipe.quantizer import fit_levels
-from weights.recipe.validation import decode, encode
+from weights.recipe.validation import decode, encode, in_line
 
 from .written_corpus import noises, write_corpus
 
@@ -120,3 +121,15 @@ def test_a_wave_of_few_levels_is_heard_little() -> None:
     codes = encode(codec, 0.1 * torch.randn(1, 1, 3200))
     latents = [codec.at(6).quantizer.decode(codes[:, :levels]) for levels in range(2, 7)]
     assert [float(x[0, 0, -1]) for x in latents] == [0, 0.25, 0.5, 0.75, 1]
+
+
+@torch.inference_mode()
+def test_the_ceiling_of_each_stage_is_measured_around_its_quantizer() -> None:
+    codec, audio = wave_codec(), 0.1 * torch.randn(1, 1, 3200)
+    found = {(levels, used): decoded for levels, used, decoded in stages(codec, audio)}
+    assert set(found) == {(2, True), (2, False), (4, True), (4, False)}
+    for levels in (2, 4):
+        assert torch.equal(found[levels, True], decode(codec, encode(codec, audio, levels), 3200))
+        part = codec.at(levels)
+        latents = part.encoder(audio.transpose(1, 2))
+        assert torch.equal(found[levels, False], in_line(part.decoder, latents, 3200))
