@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from codectool.nn.column_quantizer import parts_of
-from codectool.nn.quantizer import FEW, ResidualVectorQuantizer
+from codectool.nn.quantizer import ResidualVectorQuantizer
 
 OPSET, IR_VERSION = 20, 10  # which ONNX Runtime reads since 1.18
 CODEBOOKS, BIASES = "codebooks", "biases"  # the last part of their names
@@ -155,7 +155,7 @@ def _search(part: ResidualVectorQuantizer, **names: object) -> str:
     numbers = {
         "candidates": part.candidates,
         "most": most,
-        "few": part.levels // FEW,
+        "few": part.few_levels,
         "size": size,
         "group": next(group for group in range(largest, 0, -1) if size % group == 0),
     }

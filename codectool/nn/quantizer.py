@@ -14,8 +14,6 @@ from torch import Tensor, nn
 
 from codectool.nn.linear import Packable, PackedLinear
 
-FEW = 4  # a fourth of the levels, or fewer: twice as many candidates take less time than all levels do
-
 
 class ResidualVectorQuantizer(nn.Module, Packable):
     """Map latents `[batch, frames, dim]` to codes `[batch, levels, frames]` and back.
@@ -55,6 +53,11 @@ class ResidualVectorQuantizer(nn.Module, Packable):
         return self.codebooks.shape[0]
 
     @property
+    def few_levels(self) -> int:
+        """Up to how many levels are few: twice as many candidates take less time there than all levels do."""
+        return self.levels // 4
+
+    @property
     def most_candidates(self) -> int:
         """How many candidates are followed through few of the levels."""
         return min(2 * self.candidates, self.codebooks.shape[1])
@@ -77,7 +80,7 @@ class ResidualVectorQuantizer(nn.Module, Packable):
     def _among_candidates(self, rows: Tensor, levels: int) -> Tensor:
         """Return the codes `[levels, rows]` of the nearest sum that was found."""
         count, size = len(rows), self.codebooks.shape[1]
-        candidates = self.most_candidates if levels <= self.levels // FEW else self.candidates
+        candidates = self.most_candidates if levels <= self.few_levels else self.candidates
         residuals = rows[:, None]  # `[rows, candidates, dim]`, at first of one candidate, which is no entry
         gains = rows.new_zeros(count, 1)  # by how much each is nearer than the nearest: half the squares
         codes = torch.zeros(count, 1, 0, dtype=torch.int64, device=rows.device)
